@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The import arrows of docs/explanation/architecture.md. `make build` passes
+// `--explicit-target-dependency-import-check error`, so an import that is not listed here does not compile.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, exclude: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "lanewatch",
+    products: [.executable(name: "lanewatch", targets: ["lanewatch"])],
+    targets: [
+        // Debian's C libraries: a module map and a shim each, no policy.
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CEvdev", pkgConfig: "libevdev", providers: [.apt(["libevdev-dev"])]),
+        .systemLibrary(name: "CUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
+        .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CXKBCommon", pkgConfig: "xkbcommon", providers: [.apt(["libxkbcommon-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+
+        // The core: values in, values out; no clock, no thread, no I/O.
+        module("Lane"),
+        module("YAML", ["CYAML"]),
+        module("Rules", ["Lane", "YAML", "CPCRE2"]),
+
+        // The shell.
+        module("Loop", ["CLinux"]),
+        module("Feeds", ["Lane", "Loop", "CLinux", "CEvdev", "CUdev", "CXKBCommon"]),
+        module("Outbox", ["Lane", "Loop", "CLinux", "CSQLite"]),
+        module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
+        module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
+        module("Net", ["Loop", "CLinux"]),
+        module("CommandLine"),
+        module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
+        module(
+            "Agent",
+            [
+                "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "Delivery", "Net", "CommandLine",
+                "Telemetry", "CLinux",
+            ]),
+        .executableTarget(
+            name: "lanewatch",
+            dependencies: ["Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Kafka", "Loop", "CLinux"],
+            swiftSettings: strict),
+
+        // Never shipped.
+        module("LaneTesting", ["Lane"]),
+        tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
+        tests("YAMLTests", ["YAML"]),
+        tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"]),
+        tests("LoopTests", ["Loop", "CLinux"]),
+        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux"]),
+        tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite"]),
+        tests("KafkaTests", ["Kafka", "Loop", "CLinux"]),
+        tests("DeliveryTests", ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux"]),
+        tests("NetTests", ["Net", "Loop", "CLinux"]),
+        tests("CommandLineTests", ["CommandLine"]),
+        tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
+        tests("AgentTests", ["Agent", "Lane", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,137 @@
+/// Writes JSON into bytes, without blanks, members in the order they are given. Source: RFC 8259.
+///
+/// ```swift
+/// var json = JSONWriter()
+/// json.object { json in
+///     json.member("ok", true)
+///     json.member("seq", 17)
+/// }
+/// ```
+public struct JSONWriter: Sendable {
+    public private(set) var bytes: [UInt8] = []
+    private var needsComma = false
+
+    public init() {}
+
+    /// Everything written so far as text.
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    public mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        needsComma = false
+    }
+
+    public mutating func object(_ body: (inout JSONWriter) -> Void) {
+        begin()
+        bytes.append(UInt8(ascii: "{"))
+        needsComma = false
+        body(&self)
+        bytes.append(UInt8(ascii: "}"))
+        needsComma = true
+    }
+
+    public mutating func array(_ body: (inout JSONWriter) -> Void) {
+        begin()
+        bytes.append(UInt8(ascii: "["))
+        needsComma = false
+        body(&self)
+        bytes.append(UInt8(ascii: "]"))
+        needsComma = true
+    }
+
+    /// The name of the member whose value is written next.
+    public mutating func name(_ name: String) {
+        begin()
+        quote(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    public mutating func value(_ value: String) {
+        begin()
+        quote(value)
+        needsComma = true
+    }
+
+    public mutating func value(_ value: Int64) {
+        begin()
+        bytes.append(contentsOf: String(value).utf8)
+        needsComma = true
+    }
+
+    public mutating func value(_ value: Bool) {
+        begin()
+        bytes.append(contentsOf: (value ? "true" : "false").utf8)
+        needsComma = true
+    }
+
+    public mutating func null() {
+        begin()
+        bytes.append(contentsOf: "null".utf8)
+        needsComma = true
+    }
+
+    public mutating func value(_ value: AttributeValue) {
+        switch value {
+        case .text(let text): self.value(text)
+        case .int(let number): self.value(number)
+        }
+    }
+
+    /// A value that is JSON already.
+    public mutating func raw(_ json: [UInt8]) {
+        begin()
+        bytes.append(contentsOf: json)
+        needsComma = true
+    }
+
+    public mutating func member(_ name: String, _ value: String) {
+        self.name(name)
+        self.value(value)
+    }
+
+    public mutating func member(_ name: String, _ value: Int64) {
+        self.name(name)
+        self.value(value)
+    }
+
+    public mutating func member(_ name: String, _ value: Int) { member(name, Int64(value)) }
+
+    public mutating func member(_ name: String, _ value: Bool) {
+        self.name(name)
+        self.value(value)
+    }
+
+    public mutating func member(_ name: String, orNull value: String?) {
+        self.name(name)
+        if let value { self.value(value) } else { null() }
+    }
+
+    public mutating func member(_ name: String, orNull value: Int64?) {
+        self.name(name)
+        if let value { self.value(value) } else { null() }
+    }
+
+    private mutating func begin() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        needsComma = false
+    }
+
+    private mutating func quote(_ text: String) {
+        bytes.append(0x22)
+        for byte in text.utf8 {
+            switch byte {
+            case 0x22: bytes.append(contentsOf: [0x5C, 0x22])
+            case 0x5C: bytes.append(contentsOf: [0x5C, 0x5C])
+            case 0x0A: bytes.append(contentsOf: [0x5C, UInt8(ascii: "n")])
+            case 0x0D: bytes.append(contentsOf: [0x5C, UInt8(ascii: "r")])
+            case 0x09: bytes.append(contentsOf: [0x5C, UInt8(ascii: "t")])
+            case 0..<0x20, 0x7F:
+                bytes.append(contentsOf: "\\u00".utf8)
+                for digit in [byte >> 4, byte & 15] { bytes.append(digit < 10 ? 48 + digit : 87 + digit) }
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(0x22)
+    }
+}

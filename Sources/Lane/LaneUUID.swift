@@ -1,0 +1,52 @@
+/// A UUID made from a hash: 128 bits of SHA-256 in the layout of UUIDv8. Source: RFC 9562, section 5.8.
+public struct LaneUUID: Hashable, Sendable, CustomStringConvertible {
+    public let high: UInt64
+    public let low: UInt64
+
+    /// The first 16 bytes of the SHA-256 of `parts`, each preceded by its length, so that no two lists of parts collide
+    /// by joining; version and variant bits are set over them.
+    public init(hashing parts: [String]) {
+        var hash = SHA256()
+        for part in parts {
+            let utf8 = Array(part.utf8)
+            withUnsafeBytes(of: UInt32(utf8.count).bigEndian) { hash.update($0) }
+            utf8.withUnsafeBytes { hash.update($0) }
+        }
+        let digest = hash.finish()
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        for byte in digest[0..<8] { high = high << 8 | UInt64(byte) }
+        for byte in digest[8..<16] { low = low << 8 | UInt64(byte) }
+        self.high = high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000
+        self.low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    }
+
+    /// Reads the form that `description` writes; nil for anything else.
+    public init?(_ text: String) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 36 else { return nil }
+        var digits: [UInt64] = []
+        for (place, byte) in bytes.enumerated() {
+            if [8, 13, 18, 23].contains(place) {
+                guard byte == 45 else { return nil }
+                continue
+            }
+            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
+            digits.append(UInt64(digit))
+        }
+        high = digits[0..<16].reduce(0) { $0 << 4 | $1 }
+        low = digits[16..<32].reduce(0) { $0 << 4 | $1 }
+    }
+
+    public var description: String {
+        var text = ""
+        text.reserveCapacity(36)
+        for place in 0..<32 {
+            if [8, 12, 16, 20].contains(place) { text.append("-") }
+            let word = place < 16 ? high : low
+            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (place % 16))) & 0xF
+            text.unicodeScalars.append(Unicode.Scalar(digit < 10 ? 48 + digit : 87 + digit))
+        }
+        return text
+    }
+}

@@ -1,0 +1,110 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// A thread of its own for an actor whose work blocks: the database's commits.
+///
+/// ```swift
+/// actor Store {
+///     private let executor = ThreadExecutor(name: "outbox")
+///     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+/// }
+/// ```
+/// Jobs run in order of arrival. The thread ends after `stop()`, once the jobs enqueued before it are done.
+public final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
+    // @unchecked: the queue is guarded by the pthread mutex; the condition belongs to it.
+    private struct Queue {
+        var jobs: [UnownedJob] = []
+        var isStopped = false
+    }
+
+    private var queue = Queue()
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let threadID = Atomic<UInt>(0)
+
+    /// `name` shows in `ps -L` and `top -H`; at most 15 bytes.
+    public init(name: String) {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+        startThread(name: name) { [self] in run() }
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        pthread_mutex_lock(mutex)
+        queue.jobs.append(job)
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    public func stop() {
+        pthread_mutex_lock(mutex)
+        queue.isStopped = true
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    public func checkIsolated() {
+        precondition(threadID.load(ordering: .relaxed) == UInt(pthread_self()), "not on this actor's thread")
+    }
+
+    public func isIsolatingCurrentContext() -> Bool? {
+        threadID.load(ordering: .relaxed) == UInt(pthread_self())
+    }
+
+    private func run() {
+        threadID.store(UInt(pthread_self()), ordering: .relaxed)
+        while true {
+            pthread_mutex_lock(mutex)
+            while queue.jobs.isEmpty && !queue.isStopped { pthread_cond_wait(condition, mutex) }
+            let jobs = queue.jobs
+            queue.jobs.removeAll(keepingCapacity: queue.jobs.capacity <= 4096)
+            pthread_mutex_unlock(mutex)
+            if jobs.isEmpty { return }
+            for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        }
+    }
+}
+
+/// Starts a detached thread with all signals blocked: they are read by the process's one signalfd.
+func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
+    final class Context: Sendable {
+        let name: String
+        let body: @Sendable () -> Void
+        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+    var all = sigset_t()
+    var before = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    pthread_attr_setstacksize(&attributes, 1 << 20)
+    defer { pthread_attr_destroy(&attributes) }
+    var thread = pthread_t()
+    // Retained once here, released once by the thread: pthread_create(3) hands the pointer over.
+    let context = Unmanaged.passRetained(Context(name, body))
+    let code = pthread_create(
+        &thread, &attributes,
+        { pointer in
+            guard let pointer else { return nil }
+            let context = Unmanaged<Context>.fromOpaque(pointer).takeRetainedValue()
+            lw_name_thread(context.name)
+            context.body()
+            return nil
+        }, context.toOpaque())
+    precondition(code == 0, "no thread: \(SystemError.text(of: code))")
+}
