@@ -41,7 +41,7 @@ let package = Package(
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
         module("Net", ["Loop", "CLinux"]),
-        module("CommandLine"),
+        module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(
             "Agent",
