@@ -39,9 +39,23 @@ public struct CloudEvent: Hashable, Sendable {
 
     public subscript(header: String) -> String? { headers.first { $0.name == header }?.value }
 
-    /// `ce_sequence`: epoch × 10^14 + seq, zero-padded to 20 digits.
+    /// `ce_sequence`: epoch × 10^14 + seq in decimal, zero-padded to at least 20 digits.
+    ///
+    /// An epoch in seconds of the wall clock makes it 24 digits, more than 64 bits hold: so it is written, never
+    /// computed, and texts of one length sort as their numbers do. Both are at least 0; `seq` is below 10^14.
     public static func sequence(epoch: Int64, seq: Int64) -> String {
-        let digits = String(UInt64(epoch) * 100_000_000_000_000 + UInt64(seq))
+        let low = String(max(0, seq))
+        let high = epoch > 0 ? String(epoch) : ""
+        let digits = high + String(repeating: "0", count: max(0, 14 - low.count)) + low
         return String(repeating: "0", count: max(0, 20 - digits.count)) + digits
+    }
+
+    /// Reads what `sequence` writes; nil for anything else.
+    public static func parseSequence(_ text: String) -> (epoch: Int64, seq: Int64)? {
+        let digits = text.utf8
+        guard digits.count >= 20, digits.allSatisfy({ $0 >= 48 && $0 <= 57 }),
+            let epoch = Int64(text.dropLast(14)), let seq = Int64(text.suffix(14))
+        else { return nil }
+        return (epoch, seq)
     }
 }
