@@ -31,7 +31,7 @@ let package = Package(
 
         // The core: values in, values out; no clock, no thread, no I/O.
         module("Lane"),
-        module("YAML", ["CYAML"]),
+        module("YAML", ["Lane", "CYAML"]),
         module("Rules", ["Lane", "YAML", "CPCRE2"]),
 
         // The shell.
@@ -57,7 +57,7 @@ let package = Package(
         // Never shipped.
         module("LaneTesting", ["Lane"]),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
-        tests("YAMLTests", ["YAML"]),
+        tests("YAMLTests", ["YAML", "Lane"]),
         tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"]),
         tests("LoopTests", ["Loop", "CLinux"]),
         tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux"]),

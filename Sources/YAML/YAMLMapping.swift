@@ -1,0 +1,190 @@
+import Lane
+
+/// Reads the keys of one mapping, and reports to `Findings` what is unknown, missing or of another kind than wanted.
+///
+/// Every reader gives nil both where the key is absent and where its value is wrong; a wrong value has been reported, so a
+/// caller goes on with its default and refuses the file at the end, when `Findings.hasErrors`.
+///
+/// ```swift
+/// let document = YAMLDocument(file: "agent.yaml", bytes: bytes)
+/// let findings = Findings(document)
+/// if let root = document.root, let top = YAMLMapping(root, "the configuration", keys: ["lane", "broker"], findings) {
+///     top.require("lane")
+///     let lane = top.text("lane") ?? ""
+///     if let broker = top.mapping("broker", "\"broker\"", keys: ["host", "port", "wait"]) {
+///         let port = broker.int("port", in: 1...65535) ?? 9092
+///         let wait = broker.duration("wait", in: 100...60_000) ?? 5000
+///     }
+/// }
+/// ```
+public struct YAMLMapping {
+    public let node: YAMLNode
+    /// In the order of the file. Unknown keys are among them.
+    public let pairs: [YAMLPair]
+    /// What messages call this mapping: `a rule`, `the configuration`.
+    public let what: String
+    public let findings: Findings
+
+    /// Nil where `node` is no mapping; that is reported. Keys that are not in `keys` are reported, with the nearest known one or all
+    /// of them, in the order of `keys`.
+    ///
+    /// - Parameter keys: nil: any key may stand here (names that the file itself gives).
+    public init?(_ node: YAMLNode, _ what: String, keys: [String]? = nil, _ findings: Findings) {
+        guard case .mapping(let pairs) = node.content else {
+            if !node.isRefused {
+                findings.error("\(what) must be a mapping (key: value), not \(node.described)", at: node.range)
+            }
+            return nil
+        }
+        self.node = node
+        self.pairs = pairs
+        self.what = what
+        self.findings = findings
+        guard let keys else { return }
+        for pair in pairs where !keys.contains(pair.key) {
+            findings.unknown(
+                "unknown key \(Shown.quoted(pair.key)) in \(what)", pair.key, at: pair.keyRange, among: keys,
+                listing: "known keys:")
+        }
+    }
+
+    /// The value of `key`, null too, or nil where the key is absent.
+    public subscript(key: String) -> YAMLNode? { pair(key)?.value }
+
+    public func has(_ key: String) -> Bool { pair(key) != nil }
+
+    public func pair(_ key: String) -> YAMLPair? {
+        for pair in pairs where pair.key == key { return pair }
+        return nil
+    }
+
+    /// Where the value of `key` stands; where the key is absent, where this mapping begins.
+    public func range(of key: String) -> SourceRange { pair(key)?.value.range ?? beginning }
+
+    /// Where something that is missing is reported: this mapping's first key.
+    public var beginning: SourceRange { pairs.first?.keyRange ?? node.range }
+
+    /// Reports each of `keys` that is absent.
+    public func require(_ keys: String...) {
+        for key in keys where !has(key) { findings.error("\(what) needs \"\(key)\"", at: beginning) }
+    }
+
+    // MARK: Scalars
+
+    /// Text: any scalar but null, as it is written. A number or truth value is its own text.
+    public func text(_ key: String) -> String? { self[key].flatMap { text($0, "\"\(key)\"") } }
+
+    /// Text that is one of `names`, which messages list.
+    public func choice(_ key: String, of names: [String]) -> String? {
+        guard let node = self[key], let text = text(node, "\"\(key)\"") else { return nil }
+        if names.contains(text) { return text }
+        findings.unknown(
+            "\"\(key)\" cannot be \(Shown.quoted(text))", text, at: node.range, among: names, listing: "one of:",
+            isAlwaysListed: true)
+        return nil
+    }
+
+    public func bool(_ key: String) -> Bool? {
+        guard let node = self[key], !node.isRefused else { return nil }
+        if let bool = node.scalar?.bool { return bool }
+        let meant: [String: String] = [
+            "yes": "true", "on": "true", "no": "false", "off": "false", "true": "true", "false": "false",
+        ]
+        let fix = node.scalar.flatMap { meant[$0.text.lowercased()] }.map { "; write \($0)" } ?? ""
+        findings.error("\"\(key)\" needs true or false, not \(node.described)\(fix)", at: node.range)
+        return nil
+    }
+
+    /// A whole number within `range`.
+    public func int(_ key: String, in range: ClosedRange<Int64> = .min ... .max) -> Int64? {
+        guard let node = self[key], !node.isRefused else { return nil }
+        guard let int = node.scalar?.int else {
+            let unquoted = node.scalar.flatMap { $0.isPlain ? nil : YAMLScalar($0.text, isPlain: true).int }
+            let fix = unquoted.map { "; write \($0), without quotes" } ?? ""
+            findings.error("\"\(key)\" needs a whole number, not \(node.described)\(fix)", at: node.range)
+            return nil
+        }
+        guard range.contains(int) else {
+            findings.error("\"\(key)\" must be \(Self.phrase(range)), not \(int)", at: node.range)
+            return nil
+        }
+        return int
+    }
+
+    /// A duration in milliseconds, within `range` of milliseconds, as `DurationScalar` reads it.
+    public func duration(_ key: String, in range: ClosedRange<Int64> = 1...DurationScalar.longest) -> Int64? {
+        guard let node = self[key], !node.isRefused else { return nil }
+        guard let text = node.scalar?.text, let milliseconds = DurationScalar.milliseconds(text) else {
+            let fix = node.scalar.flatMap { DurationScalar.meaning(of: $0.text) }
+            findings.error(
+                "\"\(key)\" needs a duration, not \(node.described)" + (fix.map { "; write \"\($0)\"" } ?? ""),
+                at: node.range, help: fix == nil ? "a duration is a whole number and a unit: 500ms, 45s, 2m, 1h" : nil)
+            return nil
+        }
+        guard range.contains(milliseconds) else {
+            let bounds = "\(DurationScalar.text(range.lowerBound)) to \(DurationScalar.text(range.upperBound))"
+            findings.error("\"\(key)\" must be \(bounds), not \(text)", at: node.range)
+            return nil
+        }
+        return milliseconds
+    }
+
+    // MARK: Collections
+
+    /// The mapping under `key`. `keys` as in `init`.
+    public func mapping(_ key: String, _ what: String, keys: [String]? = nil) -> YAMLMapping? {
+        self[key].flatMap { YAMLMapping($0, what, keys: keys, findings) }
+    }
+
+    /// The elements of the list under `key`; empty where it is absent or no list.
+    public func list(_ key: String, of what: String = "") -> [YAMLNode] {
+        guard let node = self[key], !node.isRefused else { return [] }
+        if case .sequence(let elements) = node.content { return elements }
+        findings.error(
+            "\"\(key)\" needs a list\(what.isEmpty ? "" : " of " + what), not \(node.described)", at: node.range)
+        return []
+    }
+
+    /// The mappings of the list under `key`; an element that is none is reported and left out.
+    public func mappings(_ key: String, _ what: String, keys: [String]? = nil) -> [YAMLMapping] {
+        list(key, of: "mappings").compactMap { YAMLMapping($0, what, keys: keys, findings) }
+    }
+
+    /// One text or a list of them, each with its node; empty where the key is absent. An empty list is reported unless
+    /// `allowsEmpty`, and so is every element that is no text.
+    public func texts(
+        _ key: String, isListOnly: Bool = false, allowsEmpty: Bool = false
+    ) -> [(text: String, node: YAMLNode)] {
+        guard let node = self[key], !node.isRefused else { return [] }
+        switch node.content {
+        case .sequence(let elements):
+            if elements.isEmpty && !allowsEmpty {
+                findings.error("\"\(key)\" is an empty list; leave the key out, or name at least one", at: node.range)
+            }
+            return elements.compactMap { element in
+                text(element, "each of \"\(key)\"").map { (text: $0, node: element) }
+            }
+        case .scalar(let scalar) where !scalar.isNull && !isListOnly:
+            return [(text: scalar.text, node: node)]
+        default:
+            let wanted = isListOnly ? "a list of text" : "text or a list of text"
+            let alone = node.scalar.flatMap { isListOnly && !$0.isNull ? $0.text : nil }
+            let fix = alone.map { "; write [\(Shown.quoted($0))]" } ?? ""
+            findings.error("\"\(key)\" needs \(wanted), not \(node.described)\(fix)", at: node.range)
+            return []
+        }
+    }
+
+    /// The text of `node`, which messages call `name`.
+    public func text(_ node: YAMLNode, _ name: String) -> String? {
+        if let scalar = node.scalar, !scalar.isNull { return scalar.text }
+        if !node.isRefused { findings.error("\(name) needs text, not \(node.described)", at: node.range) }
+        return nil
+    }
+
+    private static func phrase(_ range: ClosedRange<Int64>) -> String {
+        if range.upperBound == .max { return "at least \(range.lowerBound)" }
+        if range.lowerBound == .min { return "at most \(range.upperBound)" }
+        return "\(range.lowerBound) to \(range.upperBound)"
+    }
+}
