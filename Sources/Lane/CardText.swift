@@ -110,20 +110,23 @@ public enum CardText {
         var digits: [UInt8] = Array(bytes[first])
         var end = first.upperBound
         var counts = [4]
-        while counts.count < 5, end + 1 < bytes.count, bytes[end] == 0x20 || bytes[end] == 0x2D, isDigit(bytes[end + 1]) {
+        var found: Range<Int>?
+        while counts.count < 5, end + 1 < bytes.count, bytes[end] == 0x20 || bytes[end] == 0x2D, isDigit(bytes[end + 1])
+        {
             let run = end + 1..<endOfRun(bytes, from: end + 1)
             guard run.count <= 7 else { break }
             digits.append(contentsOf: bytes[run])
             counts.append(run.count)
             end = run.upperBound
-            let isWhole = counts == [4, 6, 5] || counts == [4, 6, 4] || (counts.count >= 4 && counts[1] == 4 && counts[2] == 4)
+            let isWhole =
+                counts == [4, 6, 5] || counts == [4, 6, 4] || (counts.count >= 4 && counts[1] == 4 && counts[2] == 4)
             if isWhole, (13...19).contains(digits.count),
                 digits.withUnsafeBytes({ passesLuhn($0, 0..<digits.count) })
             {
-                return first.lowerBound..<end
+                found = first.lowerBound..<end
             }
         }
-        return nil
+        return found
     }
 
     private static func passesLuhn(_ bytes: UnsafeRawBufferPointer, _ run: Range<Int>) -> Bool {

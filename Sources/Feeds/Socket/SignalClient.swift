@@ -90,7 +90,8 @@ public struct SignalClient: ~Copyable {
         while true {
             switch framer.next() {
             case .line(let range): return try parse(framer.withBytes(of: range) { Array($0) })
-            case .oversized: throw SignalClientError(.notAnAgent, "what listens on \(path) does not answer as an agent does")
+            case .oversized:
+                throw SignalClientError(.notAnAgent, "what listens on \(path) does not answer as an agent does")
             case nil: break
             }
             let count = recv(descriptor.raw, &chunk, chunk.count, 0)
@@ -108,7 +109,8 @@ public struct SignalClient: ~Copyable {
     }
 
     private func parse(_ line: [UInt8]) throws(SignalClientError) -> Answer {
-        guard let value = try? JSONValue(parsing: line), let ok = value["ok"]?.bool, ok == (value["seq"]?.int != nil) else {
+        guard let value = try? JSONValue(parsing: line), let ok = value["ok"]?.bool, ok == (value["seq"]?.int != nil)
+        else {
             throw SignalClientError(.notAnAgent, "what listens on \(path) does not answer as an agent does")
         }
         return Answer(

@@ -87,7 +87,9 @@ import Loop
             if errno == EINTR || errno == ECONNABORTED { continue }
             if errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS {
                 // The connection stays in the queue and would wake us again and again.
-                note(.error, "no more connections can be taken", "no_descriptors", [("error", SystemError.text(of: errno))])
+                note(
+                    .error, "no more connections can be taken", "no_descriptors",
+                    [("error", SystemError.text(of: errno))])
                 EventLoop.shared.setInterest(listening, [])
                 EventLoop.shared.schedule(inMilliseconds: 1000) { [weak self] in
                     guard let self, let listening = self.listener?.descriptor.raw else { return }
@@ -210,7 +212,9 @@ import Loop
         counts.in += 1
         guard connection.bucket.take() else {
             connection.endReason = "too_fast"
-            note(.warning, "writer too fast", "too_fast", [("uid", "\(connection.peer.uid)"), ("pid", "\(connection.peer.pid)")])
+            note(
+                .warning, "writer too fast", "too_fast",
+                [("uid", "\(connection.peer.uid)"), ("pid", "\(connection.peer.pid)")])
             return refuse(
                 connection, "too_fast", "more than \(options.linesPerSecond) lines a second; the connection is closed",
                 asked: true)

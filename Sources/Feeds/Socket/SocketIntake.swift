@@ -91,7 +91,9 @@ enum TraceContext {
             return false
         }
         let isHex = parts.allSatisfy { $0.allSatisfy { ($0 >= 48 && $0 <= 57) || ($0 >= 97 && $0 <= 102) } }
-        guard isHex, parts[1].contains(where: { $0 != 48 }), parts[2].contains(where: { $0 != 48 }) else { return false }
+        guard isHex, parts[1].contains(where: { $0 != 48 }), parts[2].contains(where: { $0 != 48 }) else {
+            return false
+        }
         return !CardText.isSuspect(text)
     }
 }

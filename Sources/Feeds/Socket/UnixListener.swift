@@ -21,7 +21,8 @@ struct UnixListener: ~Copyable {
         let path = options.path
         guard let address = UnixAddress(path) else {
             throw FeedError(
-                "the socket's path is empty or longer than 107 bytes: \(path); choose a shorter one", isRetriable: false)
+                "the socket's path is empty or longer than 107 bytes: \(path); choose a shorter one", isRetriable: false
+            )
         }
         try checkFolder(of: path)
         try removeStale(address)
