@@ -181,13 +181,26 @@ import Loop
         topics = [:]
         rd_kafka_queue_destroy(queue)
         wakeWaiters()
-        ending = Task { [instance] in await instance.destroy() }
+        isEnding = true
+        Task { [instance] in
+            await instance.destroy()
+            isEnding = false
+            wakeWaiters()
+        }
     }
 
-    private var ending: Task<Void, Never>?
+    private var isEnding = false
 
-    /// Returns once the threads of a closed producer have ended.
-    public func ended() async { await ending?.value }
+    /// Waits until the threads of a closed producer have ended, at most `milliseconds`.
+    /// - Returns: whether they have.
+    @discardableResult
+    public func ended(within milliseconds: Int64 = 10_000) async -> Bool {
+        guard isEnding else { return isClosed }
+        let deadline = EventLoop.shared.schedule(inMilliseconds: milliseconds) { [self] in wakeWaiters() }
+        await withCheckedContinuation { waiters.append($0) }
+        EventLoop.shared.cancel(deadline)
+        return !isEnding
+    }
 
     private func wakeWaiters() {
         let woken = waiters
@@ -254,7 +267,8 @@ import Loop
     private func takeError(_ event: OpaquePointer) {
         let code = rd_kafka_event_error(event)
         var error = KafkaError(code: code.rawValue, String(cString: rd_kafka_event_error_string(event)))
-        if code == RD_KAFKA_RESP_ERR__FATAL {
+        // The event carries the cause's number in some versions and _FATAL in others.
+        if rd_kafka_event_error_is_fatal(event) != 0 || code == RD_KAFKA_RESP_ERR__FATAL {
             let (cause, said) = withErrorText { rd_kafka_fatal_error(instance.pointer.raw, $0, $1) }
             error = KafkaError(code: cause.rawValue, said, isFatal: true)
             fatal = error

@@ -30,6 +30,8 @@ public struct ProducerConfiguration: Hashable, Sendable {
             rd_kafka_conf_destroy(configuration)
             return faults
         }
+        // Its log would go to stderr; what matters comes back as text.
+        rd_kafka_conf_set_log_cb(configuration, nil)
         // Only a new instance shows which do not go together (acks=1 with idempotence) and which files are missing.
         do throws(KafkaError) {
             let handle = try instance(configuration)
