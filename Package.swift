@@ -16,7 +16,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Stri
 
 let package = Package(
     name: "lanewatch",
-    products: [.executable(name: "lanewatch", targets: ["lanewatch"])],
+    products: [
+        .executable(name: "lanewatch", targets: ["lanewatch"]),
+        // For Benchmarks/, which is a package of its own.
+        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Kafka", "Agent"]),
+    ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
         .systemLibrary(name: "CLinux"),

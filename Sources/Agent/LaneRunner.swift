@@ -186,7 +186,8 @@ import Rules
             deadline = nil
             return
         }
-        guard deadline?.at != next else { return }
+        // An earlier one may stand: it finds nothing due and arms the next, which is cheaper than to move it each time.
+        if let deadline, deadline.at <= next { return }
         if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
         // One millisecond after it: a signal stamped with the deadline itself is still in time.
         let armed = EventLoop.shared.schedule(atBoottime: clock.boottime(of: next) + 1) { [weak self] in
