@@ -56,4 +56,13 @@ public struct CloudEvent: Hashable, Sendable {
         let hours = (wall.milliseconds - 1_577_836_800_000) / 3_600_000
         return min(max(1, hours, (last ?? 0) + 1), 999_999)
     }
+
+    /// Reads what `sequence` writes; nil for anything else.
+    public static func parseSequence(_ text: String) -> (epoch: Int64, seq: Int64)? {
+        let digits = text.utf8
+        guard digits.count >= 20, digits.allSatisfy({ $0 >= 48 && $0 <= 57 }),
+            let epoch = Int64(text.dropLast(14)), let seq = Int64(text.suffix(14))
+        else { return nil }
+        return (epoch, seq)
+    }
 }
