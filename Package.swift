@@ -60,11 +60,13 @@ let package = Package(
 
         // Never shipped.
         module("LaneTesting", ["Lane"]),
+        .executableTarget(
+            name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
         tests("YAMLTests", ["YAML", "Lane"]),
         tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"], resources: ["Golden"]),
         tests("LoopTests", ["Loop", "CLinux"]),
-        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux"]),
+        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux", "bed-probe"]),
         tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite"]),
         tests("KafkaTests", ["Kafka", "Loop", "CLinux"]),
         tests("DeliveryTests", ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux"]),
