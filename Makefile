@@ -63,8 +63,8 @@ install: release ## Install below PREFIX (/usr), DESTDIR honoured
 	install -D -m 644 systemd/lanewatch.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lanewatch.conf
 	install -D -m 644 systemd/60-lanewatch.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-lanewatch.rules
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	.build-release/release/lanewatch help --man >$(DESTDIR)$(PREFIX)/share/man/man1/lanewatch.1
-	.build-release/release/lanewatch help --completions >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lanewatch
+	.build-release/release/lanewatch manual man >$(DESTDIR)$(PREFIX)/share/man/man1/lanewatch.1
+	.build-release/release/lanewatch manual bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lanewatch
 
 clean: ## Remove what was built
 	rm -rf .build .build-release Benchmarks/.build

@@ -58,7 +58,7 @@ let package = Package(
         module("LaneTesting", ["Lane"]),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
         tests("YAMLTests", ["YAML", "Lane"]),
-        tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"]),
+        tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"], resources: ["Golden"]),
         tests("LoopTests", ["Loop", "CLinux"]),
         tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux"]),
         tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite"]),

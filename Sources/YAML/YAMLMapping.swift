@@ -118,16 +118,20 @@ public struct YAMLMapping {
             let fix = node.scalar.flatMap { DurationScalar.meaning(of: $0.text) }
             findings.error(
                 "\"\(key)\" needs a duration, not \(node.described)" + (fix.map { "; write \"\($0)\"" } ?? ""),
-                at: node.range, help: fix == nil ? "a duration is a whole number and a unit: 500ms, 45s, 2m, 1h" : nil)
+                at: node.range, help: fix == nil ? Self.durationHelp : nil)
             return nil
         }
         guard range.contains(milliseconds) else {
-            let bounds = "\(DurationScalar.text(range.lowerBound)) to \(DurationScalar.text(range.upperBound))"
+            let (least, most) = (DurationScalar.text(range.lowerBound), DurationScalar.text(range.upperBound))
+            let bounds = range.upperBound == DurationScalar.longest ? "at least \(least)" : "\(least) to \(most)"
             findings.error("\"\(key)\" must be \(bounds), not \(text)", at: node.range)
             return nil
         }
         return milliseconds
     }
+
+    /// What a duration looks like.
+    public static let durationHelp = "a duration is a whole number and a unit, at most 87600h: 500ms, 45s, 2m, 1h"
 
     // MARK: Collections
 

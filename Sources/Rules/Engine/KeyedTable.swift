@@ -90,6 +90,16 @@ struct KeyedTable<Value: Sendable>: Sendable {
         self = KeyedTable()
     }
 
+    /// In order.
+    func forEach(_ body: (InstanceKey, Value) -> Void) {
+        var place = head
+        while place >= 0 {
+            let slot = slots[Int(place)]
+            if let value = slot.value { body(slot.key, value) }
+            place = slot.next
+        }
+    }
+
     private mutating func unlink(_ place: Int) {
         let (previous, next) = (slots[place].previous, slots[place].next)
         if previous >= 0 { slots[Int(previous)].next = next } else { head = next }

@@ -60,8 +60,8 @@ extension RuleEngine {
         let wall = wallNow
         let intervention = Intervention(
             id: LaneUUID(hashing: names), rule: rule.id, title: rule.title, category: rule.category,
-            severity: rule.severity, topic: rule.topic, key: parts, raisedAt: wall, evidence: traces.map(\.evidence),
-            phase: phase, remoteResolvable: rule.isRemote, shadow: rule.isShadow, lateBy: late,
+            severity: rule.severity, topic: rule.topic, key: parts, raisedAt: wall, evidence: [], phase: phase,
+            remoteResolvable: rule.isRemote, shadow: rule.isShadow, lateBy: late,
             expires: rule.clearAfter.map { WallInstant(milliseconds: Self.sum(wall.milliseconds, $0)) })
         let active = memory[place].active.append(
             key,
@@ -82,7 +82,7 @@ extension RuleEngine {
                 at: Self.sum(now, after),
                 TimerHeap.Timer(purpose: .clearAfter, rule: Int32(place), place: Int32(active)))
         }
-        tell(.raise, intervention, signal, traces.last)
+        tell(.raise, intervention, signal, traces)
     }
 
     private mutating func repeatActive(_ place: Int, _ known: Int, _ trace: Trace?, _ signal: StampedSignal?) {
@@ -116,10 +116,9 @@ extension RuleEngine {
         active.intervention.state = .updated
         active.intervention.revision += 1
         active.intervention.phase = phase
-        active.intervention.evidence = active.traces.map(\.evidence)
         active.toldAt = now
         memory[place].active[known] = active
-        tell(kind, active.intervention, signal, active.traces.last)
+        tell(kind, active.intervention, signal, active.traces)
     }
 
     // MARK: Clearing
@@ -154,12 +153,11 @@ extension RuleEngine {
         intervention.clearedAt = wallNow
         intervention.reason = reason
         intervention.phase = phase
-        intervention.evidence = gone.traces.map(\.evidence)
         counts.cleared += 1
-        tell(.clear, intervention, signal, gone.traces.last)
+        tell(.clear, intervention, signal, gone.traces)
     }
 
-    private mutating func rememberClear(_ place: Int, _ key: InstanceKey) {
+    mutating func rememberClear(_ place: Int, _ key: InstanceKey) {
         if let known = memory[place].clears.find(key) {
             memory[place].clears[known] = now
             memory[place].clears.moveToEnd(known)
@@ -183,9 +181,12 @@ extension RuleEngine {
     var wallNow: WallInstant { WallInstant(milliseconds: Self.sum(now, wallOffset)) }
 
     private mutating func tell(
-        _ kind: Change.Kind, _ intervention: Intervention, _ signal: StampedSignal?, _ newest: Trace?
+        _ kind: Change.Kind, _ intervention: Intervention, _ signal: StampedSignal?, _ traces: [Trace]
     ) {
         changeNumber += 1
+        var intervention = intervention
+        intervention.evidence = traces.map(\.evidence)
+        let newest = traces.last
         let correlation: AttributeValue?
         if let signal {
             correlation = table.txnAttribute.flatMap { signal.signal[$0] }

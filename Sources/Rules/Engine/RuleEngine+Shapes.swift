@@ -20,6 +20,7 @@ extension RuleEngine {
                 states[state].value = entry.value
                 states[state].remembered = -1
             } else {
+                if old.remembered >= 0 { breakSuspended(namedBy: state) }
                 states[state] = StateMemory(value: entry.value, since: now)
             }
             touched.append(Int32(state))
@@ -48,6 +49,10 @@ extension RuleEngine {
 
     private mutating func compare(_ place: Int, _ signal: StampedSignal) {
         let holds = conditionHolds(place)
+        if memory[place].lasting.isSuspended {
+            if holds || isRefuted(place) { wake(place, holds, signal) }
+            return
+        }
         guard holds != memory[place].holds else { return }
         memory[place].holds = holds
         switch table.rules[place].form {
@@ -215,7 +220,8 @@ extension RuleEngine {
     /// 2e: D rules that came due while muted and are so no longer fire, in the order of places.
     mutating func fireUnmuted() {
         for place in muted {
-            guard memory[Int(place)].lasting.phase == .muted, !isMuted(Int(place)) else { continue }
+            let lasting = memory[Int(place)].lasting
+            guard lasting.phase == .muted, !lasting.isSuspended, !isMuted(Int(place)) else { continue }
             memory[Int(place)].lasting.phase = .spent
             _ = fire(Int(place), .lane, memory[Int(place)].lasting.traces, nil)
         }

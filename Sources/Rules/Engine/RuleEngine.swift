@@ -33,6 +33,10 @@ public struct RuleEngine: Sendable {
     var timers = TimerHeap()
     /// Places of the D rules that came due while muted, ascending.
     var muted: [Int32] = []
+    /// Interventions of a snapshot whose rule is gone or another now: `adopt` clears them.
+    var strays: [StrayRecord] = []
+    /// Of the rules of the snapshot that the engine was restored from; nil where it was not, or has adopted since.
+    var restoredDigest: String?
     /// Not yet handed out.
     var changes: [Change] = []
     /// The real moment at which timers are run, where the caller said so.
@@ -74,15 +78,9 @@ public struct RuleEngine: Sendable {
 
     /// The interventions that are raised, by the places of their rules, in each in the order they were raised.
     public var active: [Intervention] {
-        memory.flatMap { rule in
-            var found: [Intervention] = []
-            var place = rule.active.first
-            while let here = place {
-                if let one = rule.active[here] { found.append(one.intervention) }
-                place = rule.active.next(after: here)
-            }
-            return found
-        }
+        var found: [Intervention] = []
+        for rule in memory { rule.active.forEach { found.append($1.shown) } }
+        return found
     }
 
     /// What the lane remembers: each state and its value, nil while unknown, in the order of the file.

@@ -77,7 +77,7 @@ struct Ring: Sendable {
 
 /// D: where the wait of a rule stands.
 struct Lasting: Sendable {
-    enum Phase: String, Sendable {
+    enum Phase: String, Hashable, Sendable {
         /// The state does not hold.
         case idle
         /// The timer runs.
@@ -101,6 +101,7 @@ struct Lasting: Sendable {
 
 /// An intervention that is raised, and what the engine needs to end it.
 struct ActiveIntervention: Sendable {
+    /// Without its evidence, which `traces` are.
     var intervention: Intervention
     var raisedAt: Int64
     /// When the last message about it was made.
@@ -111,6 +112,13 @@ struct ActiveIntervention: Sendable {
     /// By escalation: whether it has been told.
     var isEscalated: [Bool]
     var clearAfter: TimerHeap.Handle
+
+    /// With its evidence.
+    var shown: Intervention {
+        var shown = intervention
+        shown.evidence = traces.map(\.evidence)
+        return shown
+    }
 }
 
 /// All that one rule remembers.

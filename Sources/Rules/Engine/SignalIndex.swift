@@ -343,8 +343,13 @@ extension AttributeTest {
         case (.greater(let bound), .int(let number)): return number > bound
         case (.greaterOrEqual(let bound), .int(let number)): return number >= bound
         case (.matches(let pattern), .text(let text)):
-            _ = (pattern, text)
-            return false
+            switch pattern.matches(text) {
+            case .match: return true
+            case .noMatch: return false
+            case .limitExceeded:
+                limitExceeded += 1
+                return false
+            }
         default: return false
         }
     }

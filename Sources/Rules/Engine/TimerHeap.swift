@@ -69,11 +69,15 @@ struct TimerHeap: Sendable {
 
     /// Puts a timer back as it was in a snapshot: with its old arm number, which decides the order among equals.
     mutating func restore(at deadline: Int64, _ timer: Timer, arm: Int64) -> Handle {
-        nextArm = max(nextArm, arm &+ 1)
-        return insert(deadline, timer, max(arm, 1))
+        let arm = min(max(arm, 1), Self.maximumArm)
+        nextArm = max(nextArm, arm + 1)
+        return insert(deadline, timer, arm)
     }
 
-    mutating func reserve(nextArm next: Int64) { nextArm = max(nextArm, next) }
+    mutating func reserve(nextArm next: Int64) { nextArm = max(nextArm, min(next, Self.maximumArm)) }
+
+    /// Arm numbers of a snapshot are cut to this, so that a forged one cannot make them run out.
+    static let maximumArm: Int64 = 1 << 53
 
     /// Stops the timer; does nothing for `.none` and for one that has run. `handle` is spent.
     mutating func cancel(_ handle: inout Handle) {
@@ -92,15 +96,6 @@ struct TimerHeap: Sendable {
         release(Int(top.slot))
         dropDead()
         return (top.deadline, timer)
-    }
-
-    /// The deadline and arm number of a waiting timer, for snapshots.
-    func lookUp(_ handle: Handle) -> (deadline: Int64, arm: Int64, late: Int64)? {
-        guard slots.indices.contains(Int(handle.slot)) else { return nil }
-        let slot = slots[Int(handle.slot)]
-        guard slot.arm != 0, let entry = heap.first(where: { $0.slot == handle.slot && $0.arm == slot.arm })
-        else { return nil }
-        return (entry.deadline, entry.arm, slot.timer.late)
     }
 
     /// Deadlines of the timers that wait, the earliest first.
