@@ -47,7 +47,7 @@ import Testing
                 messages: LaneMessages(identity: identity, rulesDigest: set.digest), lastNumber: recovered.lastSignal,
                 heldLimit: heldLimit)
             runner.hooks.onChange = { [weak self] in self?.changes.append($0) }
-            runner.hooks.onDurable = { [weak self] in self?.durable += 1 }
+            runner.hooks.onDurable = { [weak self] _ in self?.durable += 1 }
             runner.begin(recovery.steps, known: recovered.lastChange, facts: recovery.facts)
         }
 
