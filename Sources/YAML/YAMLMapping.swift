@@ -43,7 +43,8 @@ public struct YAMLMapping {
         self.what = what
         self.findings = findings
         var meant: [String] = []
-        for pair in pairs where keys?.contains(pair.key) == false {
+        for place in pairs.indices where keys?.contains(pairs[place].key) == false {
+            let pair = pairs[place]
             let near = findings.unknown(
                 "unknown key \(Shown.quoted(pair.key)) in \(what)", pair.key, at: pair.keyRange, among: keys ?? [],
                 listing: "known keys:")
@@ -53,15 +54,18 @@ public struct YAMLMapping {
     }
 
     /// The value of `key`, null too, or nil where the key is absent.
-    public subscript(key: String) -> YAMLNode? { pair(key)?.value }
+    public subscript(key: String) -> YAMLNode? { place(of: key).map { pairs[$0].value } }
 
-    public func has(_ key: String) -> Bool { pair(key) != nil }
+    public func has(_ key: String) -> Bool { place(of: key) != nil }
 
     /// Whether `key` is here, or an unknown key that is probably a misspelt one: then its absence is no fault of its own.
     public func hasOrMeans(_ key: String) -> Bool { has(key) || meant.contains(key) }
 
-    public func pair(_ key: String) -> YAMLPair? {
-        for pair in pairs where pair.key == key { return pair }
+    public func pair(_ key: String) -> YAMLPair? { place(of: key).map { pairs[$0] } }
+
+    /// By index: a pair is large, and a loop over the pairs would copy each.
+    private func place(of key: String) -> Int? {
+        for place in pairs.indices where pairs[place].key == key { return place }
         return nil
     }
 

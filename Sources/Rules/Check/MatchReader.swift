@@ -42,8 +42,8 @@ struct MatchReader {
             findings.error("a signal is missing here", at: whole.place)
             return false
         }
-        let names = whole.text.split { $0 == "," || $0 == " " }.filter { $0 != "or" && $0 != "and" }
         if type.last == UInt8(ascii: ",") || rest.first == UInt8(ascii: ",") || rest.has(prefix: "or ") {
+            let names = whole.text.split { $0 == "," || $0 == " " }.filter { $0 != "or" && $0 != "and" }
             let isList = names.allSatisfy { catalogue.type(named: String($0)) != nil }
             let fix = isList ? "; write [\(names.joined(separator: ", "))]" : ""
             findings.error(

@@ -86,9 +86,10 @@ struct TextCut {
     static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
 
     private func starts(_ text: StaticString, at index: Int) -> Bool {
-        text.withUTF8Buffer {
-            index + $0.count <= range.upperBound && bytes[index..<index + $0.count].elementsEqual($0)
-        }
+        let count = text.utf8CodeUnitCount
+        guard index + count <= range.upperBound else { return false }
+        for place in 0..<count where bytes[index + place] != text.utf8Start[place] { return false }
+        return true
     }
 
     private mutating func trim() {
