@@ -18,8 +18,8 @@ struct TextCut {
     var isEmpty: Bool { range.isEmpty }
     var first: UInt8? { bytes[range].first }
     var last: UInt8? { bytes[range].last }
-    /// Where it stands in the file.
-    var place: SourceRange { node.range(ofBytes: range) }
+    /// Where it stands in the file; the whole scalar where it is empty.
+    var place: SourceRange { range.isEmpty ? node.range : node.range(ofBytes: range) }
 
     func has(prefix: StaticString) -> Bool { starts(prefix, at: range.lowerBound) }
 
