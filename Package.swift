@@ -16,7 +16,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Stri
 
 let package = Package(
     name: "lanewatch",
-    products: [.executable(name: "lanewatch", targets: ["lanewatch"])],
+    products: [
+        .executable(name: "lanewatch", targets: ["lanewatch"]),
+        // For Benchmarks/, which is a package of its own.
+        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Kafka", "Agent"]),
+    ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
         .systemLibrary(name: "CLinux"),
@@ -56,11 +60,13 @@ let package = Package(
 
         // Never shipped.
         module("LaneTesting", ["Lane"]),
+        .executableTarget(
+            name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
         tests("YAMLTests", ["YAML", "Lane"]),
         tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"], resources: ["Golden"]),
         tests("LoopTests", ["Loop", "CLinux"]),
-        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux"]),
+        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux", "bed-probe"]),
         tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite"]),
         tests("KafkaTests", ["Kafka", "Loop", "CLinux"]),
         tests("DeliveryTests", ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux"]),

@@ -89,3 +89,9 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
         hasher.combine(description)
     }
 }
+
+extension KafkaError {
+    /// Our own: a message was handed over and no report came.
+    public static let noReport = KafkaError(
+        code: RD_KAFKA_RESP_ERR__MSG_TIMED_OUT.rawValue, "no report came although a broker is connected")
+}

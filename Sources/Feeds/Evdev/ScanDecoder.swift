@@ -8,7 +8,7 @@
 /// found no card in it. Behind a card all keys are dropped unseen until `swipeQuiet` of silence: the rest of the swipe.
 ///
 /// Total: any sequence of codes, values and stamps is taken. Owner: one device, on the lane's thread.
-final class ScanDecoder {
+final class ScanDecoder: InputDecoder {
     enum Outcome: Hashable {
         case code(ScannedCode)
         /// Card data, dropped here.
@@ -40,7 +40,8 @@ final class ScanDecoder {
     private var fault: ScanRejection?
     private var isTail = false
     private var alt = AltNumpad()
-    private var controls = 0
+    /// Modifiers that are down, a bit each in the order of `KeyCode.modifiers`.
+    private var held: UInt8 = 0
     private var isAfterDead = false
     /// Keys were lost: until a terminator or a long pause nothing is believed.
     private var isInDoubt = false
@@ -79,13 +80,13 @@ final class ScanDecoder {
         return isOpen ? end(bySilence: true) : nil
     }
 
-    /// Keys were lost before `at`. `held`: the keys that are down now, as the kernel says.
+    /// Keys were lost before `at`. `held`: the modifiers that are down now, as the kernel says. Locks count as off.
     func drop(at: Int64, held: [UInt16]) {
         layout.reset()
         alt = AltNumpad()
-        controls = 0
+        self.held = 0
         isAfterDead = false
-        for code in held where KeyCode.isModifier(code) { _ = hold(code) }
+        for code in held where KeyCode.modifiers.contains(code) { _ = hold(code) }
         isInDoubt = true
         if isOpen { spoil(.afterDrop) }
         lastKey = max(lastKey, at)
@@ -97,6 +98,19 @@ final class ScanDecoder {
         spoil(.unplugged)
         return end(bySilence: true)
     }
+
+    // MARK: InputDecoder
+
+    func event(type: UInt16, code: UInt16, value: Int32, at: Int64) -> InputOutcome? {
+        guard type == EventType.key else { return nil }
+        return key(code, value: value, at: at).map { .scan($0) }
+    }
+
+    func quiet(at: Int64) -> InputOutcome? { settle(at: at).map { .scan($0) } }
+
+    func ended() -> InputOutcome? { close().map { .scan($0) } }
+
+    var due: Int64? { isOpen ? lastKey.addingReportingOverflow(silence).partialValue : nil }
 
     // MARK: Keys
 
@@ -125,32 +139,38 @@ final class ScanDecoder {
     /// scanners tap it around Alt codes.
     private func hold(_ code: UInt16) -> Bool {
         guard KeyCode.isModifier(code) else { return false }
-        switch code {
-        case KeyCode.leftAlt: alt.press()
-        case KeyCode.numLock, KeyCode.scrollLock: break
-        default:
-            if code == KeyCode.leftControl || code == KeyCode.rightControl { controls += 1 }
-            _ = layout.press(code)
+        guard let place = KeyCode.modifiers.firstIndex(of: code) else {
+            if code == KeyCode.capsLock { _ = layout.press(code) }
+            return true
         }
+        // Down twice would need to come up twice.
+        guard held & 1 << place == 0 else { return true }
+        held |= 1 << place
+        if code == KeyCode.leftAlt { alt.press() } else { _ = layout.press(code) }
         return true
     }
 
     private func release(_ code: UInt16) {
-        switch code {
-        case KeyCode.leftAlt:
-            guard let scalar = alt.release() else { return }
-            if scalar == 0 { spoil(.unknownKey) } else { type(scalar, position: Self.digit(scalar)) }
-        case KeyCode.numLock, KeyCode.scrollLock: break
-        default:
-            if code == KeyCode.leftControl || code == KeyCode.rightControl { controls = max(0, controls - 1) }
-            layout.release(code)
+        guard let place = KeyCode.modifiers.firstIndex(of: code) else {
+            if code != KeyCode.numLock, code != KeyCode.scrollLock { layout.release(code) }
+            return
         }
+        guard held & 1 << place != 0 else { return }
+        held &= ~(1 << place)
+        guard code == KeyCode.leftAlt else { return layout.release(code) }
+        guard let scalar = alt.release() else { return }
+        if scalar == 0 { spoil(.unknownKey) } else { type(scalar, position: Self.digit(scalar)) }
+    }
+
+    private var isControlHeld: Bool {
+        // Left and right Control, by their places in `KeyCode.modifiers`.
+        held & 0b1_0001 != 0
     }
 
     private func typeByLayout(_ code: UInt16) {
         var text = layout.press(code)
         // Ctrl and the key of the US bracket: how wedge scanners type GS, whatever stands on that key.
-        if controls > 0, code == KeyCode.rightBrace { text = KeyText(scalar: GS1ElementString.groupSeparator) }
+        if isControlHeld, code == KeyCode.rightBrace { text = KeyText(scalar: GS1ElementString.groupSeparator) }
         let wasAfterDead = isAfterDead
         isAfterDead = text.isDead
         if wasAfterDead, text.scalar == 0x20 { return }
@@ -188,9 +208,9 @@ final class ScanDecoder {
         case KeyCode.keypadEnter: found = .keypadEnter
         case KeyCode.tab: found = .tab
         case KeyCode.down: found = .down
-        case KeyCode.m where controls > 0: found = .enter
-        case KeyCode.j where controls > 0: found = .lf
-        case KeyCode.i where controls > 0: found = .tab
+        case KeyCode.m where isControlHeld: found = .enter
+        case KeyCode.j where isControlHeld: found = .lf
+        case KeyCode.i where isControlHeld: found = .tab
         default: return false
         }
         // Between bursts each of them is the rest of the last end (the LF of CR+LF) or stands before a code.

@@ -21,6 +21,10 @@ extension RuleEngine {
         self.init(record, table: table, taking: .exactly)
         restoredDigest = record.digest
     }
+
+    /// The next change gets a number above `number`: for an engine that begins anew where its snapshot is lost, while numbers
+    /// up to `number` were given before.
+    public mutating func continueNumbering(after number: Int64) { changeNumber = max(changeNumber, number) }
 }
 
 /// Why a snapshot cannot be read. One sentence, without customers' data.
