@@ -42,7 +42,8 @@ import Rules
     ///   - outbox: Open; the agent closes it.
     ///   - log: Where all modules' words go. Called on the lane's thread.
     public nonisolated init(
-        _ configuration: Configuration, rules: RuleFiles, outbox: Outbox, localTime: any LocalTime, hooks: Hooks = Hooks(),
+        _ configuration: Configuration, rules: RuleFiles, outbox: Outbox, localTime: any LocalTime,
+        hooks: Hooks = Hooks(),
         log: @escaping @LoopActor (Notice) -> Void
     ) {
         self.configuration = configuration
@@ -64,7 +65,8 @@ import Rules
                 after: Self.lastKnown(recovered), boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: LaneClock.isWallSynchronised)
             let recovery = Recovery(
-                recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock, away: away)
+                recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock,
+                away: away)
             for notice in recovery.notices { log(notice) }
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump)
@@ -87,7 +89,9 @@ import Rules
     }
 
     private func startPump() async throws -> Pump {
-        let pump = Pump(PumpConfiguration(producer: KafkaSettings.producer(configuration)), outbox: outbox) { [log] in log($0) }
+        let pump = Pump(PumpConfiguration(producer: KafkaSettings.producer(configuration)), outbox: outbox) { [log] in
+            log($0)
+        }
         try await pump.start()
         self.pump = pump
         return pump
@@ -204,13 +208,16 @@ import Rules
         }
         guard let loaded, let runner else {
             refusedReloads += 1
-            log(Notice(.error, "the new rules are refused; the old ones stay", [.init("rules.digest", rules.set.digest)]))
+            log(
+                Notice(
+                    .error, "the new rules are refused; the old ones stay", [.init("rules.digest", rules.set.digest)]))
             return false
         }
         reloads += 1
         rules = loaded
         runner.adopt(
-            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime), facts: [Facts.rules: loaded.kept])
+            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime), facts: [Facts.rules: loaded.kept]
+        )
         log(Notice(.info, "new rules are in force", [.init("rules.digest", loaded.set.digest)]))
         return true
     }
