@@ -19,7 +19,7 @@ let package = Package(
     products: [
         .executable(name: "lanewatch", targets: ["lanewatch"]),
         // For Benchmarks/, which is a package of its own.
-        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Kafka", "Agent"]),
+        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Outbox", "Kafka", "Delivery", "Agent"]),
     ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
