@@ -31,6 +31,13 @@ public struct Configuration: Sendable {
 
     public init() {}
 
+    /// Settings that do not come from a file.
+    public mutating func setKafka(_ settings: KeyValuePairs<String, String>) {
+        let nowhere = SourcePosition(line: 1, column: 1, offset: 0)
+        let range = SourceRange(start: nowhere, end: nowhere)
+        kafka = settings.map { KafkaSetting(key: $0.key, value: $0.value, keyRange: range, valueRange: range) }
+    }
+
     public struct Socket: Hashable, Sendable {
         public var path = "/run/lanewatch/pos.sock"
         /// Permission bits of the socket file.
