@@ -16,7 +16,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Stri
 
 let package = Package(
     name: "lanewatch",
-    products: [.executable(name: "lanewatch", targets: ["lanewatch"])],
+    products: [
+        .executable(name: "lanewatch", targets: ["lanewatch"]),
+        // For Benchmarks/, which is a package of its own.
+        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Kafka", "Agent"]),
+    ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
         .systemLibrary(name: "CLinux"),
@@ -31,7 +35,7 @@ let package = Package(
 
         // The core: values in, values out; no clock, no thread, no I/O.
         module("Lane"),
-        module("YAML", ["CYAML"]),
+        module("YAML", ["Lane", "CYAML"]),
         module("Rules", ["Lane", "YAML", "CPCRE2"]),
 
         // The shell.
@@ -41,7 +45,7 @@ let package = Package(
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
         module("Net", ["Loop", "CLinux"]),
-        module("CommandLine"),
+        module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(
             "Agent",
@@ -51,7 +55,9 @@ let package = Package(
             ]),
         .executableTarget(
             name: "lanewatch",
-            dependencies: ["Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Kafka", "Loop", "CLinux"],
+            dependencies: [
+                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry", "CLinux",
+            ],
             swiftSettings: strict),
 
         // Never shipped.
@@ -59,8 +65,8 @@ let package = Package(
         .executableTarget(
             name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
-        tests("YAMLTests", ["YAML"]),
-        tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"]),
+        tests("YAMLTests", ["YAML", "Lane"]),
+        tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"], resources: ["Golden"]),
         tests("LoopTests", ["Loop", "CLinux"]),
         tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux", "bed-probe"]),
         tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite"]),

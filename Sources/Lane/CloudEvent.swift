@@ -39,9 +39,30 @@ public struct CloudEvent: Hashable, Sendable {
 
     public subscript(header: String) -> String? { headers.first { $0.name == header }?.value }
 
-    /// `ce_sequence`: epoch × 10^14 + seq, zero-padded to 20 digits.
+    /// `ce_sequence`: epoch × 10^14 + seq in 20 digits, which sort as text and as numbers. Both are clamped to what fits:
+    /// 6 digits of epoch, 14 of seq.
     public static func sequence(epoch: Int64, seq: Int64) -> String {
-        let digits = String(UInt64(epoch) * 100_000_000_000_000 + UInt64(seq))
-        return String(repeating: "0", count: max(0, 20 - digits.count)) + digits
+        func pad(_ number: Int64, _ width: Int) -> String {
+            let digits = String(number)
+            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        return pad(min(max(0, epoch), 999_999), 6) + pad(min(max(0, seq), 99_999_999_999_999), 14)
+    }
+
+    /// The epoch that a database made at `wall` begins: hours since 2020-01-01, or one more than the last known epoch
+    /// where that is larger. Hours, not seconds, because six digits are what `ce_sequence` has for it; they last until 2134
+    /// (`docs/decisions/0003-epoch-in-hours.md`).
+    public static func epoch(madeAt wall: WallInstant, after last: Int64?) -> Int64 {
+        let hours = (wall.milliseconds - 1_577_836_800_000) / 3_600_000
+        return min(max(1, hours, (last ?? 0) + 1), 999_999)
+    }
+
+    /// Reads what `sequence` writes; nil for anything else.
+    public static func parseSequence(_ text: String) -> (epoch: Int64, seq: Int64)? {
+        let digits = text.utf8
+        guard digits.count >= 20, digits.allSatisfy({ $0 >= 48 && $0 <= 57 }),
+            let epoch = Int64(text.dropLast(14)), let seq = Int64(text.suffix(14))
+        else { return nil }
+        return (epoch, seq)
     }
 }

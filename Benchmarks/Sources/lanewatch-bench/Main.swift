@@ -1,0 +1,8 @@
+
+
+@main
+enum Main {
+    static func main() {
+        RuleBenchmark.run()
+    }
+}

@@ -1,0 +1,54 @@
+import Kafka
+import Lane
+import Loop
+
+/// Asking the cluster for a topic before its first message, and holding back one that is not to be had.
+extension Pump {
+    func ask(_ place: Int, _ producer: Producer) {
+        channels[place].access = .asking
+        channels[place].asks += 1
+        let askedOf = instance
+        let topic = channels[place].topic
+        Task { [weak self] in
+            let answer = await producer.state(of: topic, within: 2000)
+            self?.take(answer, place, askedOf)
+        }
+    }
+
+    private func take(_ answer: TopicState, _ place: Int, _ askedOf: UInt64) {
+        guard askedOf == instance, state == .running else {
+            channels[place].access = .unasked
+            return advance(place)
+        }
+        switch answer {
+        case .ready:
+            channels[place].access = .ready
+            advance(place)
+        case .unreachable:
+            // The call waits for a broker by itself: this is only the pause between two of them.
+            askAgain(place, after: min(500, configuration.heldFor))
+        case .unknown:
+            hold(place, .unknown, "the cluster has no such topic: its messages wait")
+        case .notAuthorised:
+            hold(place, .notAuthorised, "the cluster refuses this topic: its messages wait")
+        }
+    }
+
+    private func hold(_ place: Int, _ reason: HeldTopic.Reason, _ message: String) {
+        let topic = channels[place].topic
+        channels[place].access = .held(
+            HeldTopic(topic: topic, reason: reason, since: Boottime.wallMilliseconds()))
+        say(.warning, message, topic, topic, field: "topic")
+        askAgain(place, after: configuration.heldFor)
+    }
+
+    private func askAgain(_ place: Int, after milliseconds: Int64) {
+        let asks = channels[place].asks
+        EventLoop.shared.schedule(inMilliseconds: milliseconds) { [weak self] in
+            guard let self, channels[place].asks == asks else { return }
+            if case .ready = channels[place].access { return }
+            channels[place].access = .unasked
+            advance(place)
+        }
+    }
+}

@@ -1,0 +1,209 @@
+import Kafka
+import Lane
+import Loop
+import Outbox
+
+/// The one publisher: leases messages in order, hands them to one producer, settles what the brokers report.
+///
+/// Nothing is settled before its report, and only over a prefix without holes. Any failed report or fatal error stops all
+/// topics; the producer is emptied, ended and made anew after a pause, and every topic goes on behind its last
+/// acknowledged message: order holds, a message may come twice and has one id.
+/// A topic that the cluster does not know, or refuses, holds back itself alone.
+///
+/// Owned by the lane's loop. Idle it wakes once in `PumpConfiguration.look`.
+@LoopActor public final class Pump {
+    enum State { case idle, running, recovering, stopping, stopped }
+
+    let outbox: Outbox
+    let configuration: PumpConfiguration
+    let note: @LoopActor (Notice) -> Void
+    var state = State.idle
+    var producer: Producer?
+    /// Which producer: reports of an older one are of no account.
+    var instance: UInt64 = 0
+    /// In the order they were first seen; at most 4096, as a report names one by 12 bits.
+    var channels: [Channel] = []
+    var places: [String: Int] = [:]
+    var backoff: Backoff
+    var random = SystemRandomNumberGenerator()
+    var recovery: Task<Void, Never>?
+    var pause: (deadline: EventLoop.Deadline, done: CheckedContinuation<Void, Never>)?
+    var unsettled: Set<Int> = []
+    var unsettledCount = 0
+    var settleDeadline: EventLoop.Deadline?
+    var isSettling = false
+    var lookDeadline: EventLoop.Deadline?
+    var looks = 0
+    var noted: [String: Int64] = [:]
+
+    public internal(set) var counts = PumpCounts()
+    /// librdkafka's statistics as they last came: JSON.
+    public internal(set) var statistics: [UInt8] = []
+    /// How much waits on each topic, by the last look; `oldest` included.
+    public internal(set) var depths: [TopicDepth] = []
+
+    /// `note` is told what an operator may want to read; the same at most once a minute.
+    public init(
+        _ configuration: PumpConfiguration, outbox: Outbox, note: @escaping @LoopActor (Notice) -> Void
+    ) {
+        self.configuration = configuration
+        self.outbox = outbox
+        self.note = note
+        backoff = Backoff(first: configuration.firstBackoff, limit: configuration.longestBackoff)
+    }
+
+    public var brokers: BrokerCount { producer?.brokers ?? BrokerCount() }
+    /// Whether a broker is believed to be connected.
+    public var isConnected: Bool { producer?.isConnected ?? false }
+    /// Topics that are not sent to, with the reason.
+    public var heldTopics: [HeldTopic] {
+        channels.compactMap { if case .held(let held) = $0.access { held } else { nil } }
+    }
+
+    // MARK: Start, wake, stop
+
+    /// Begins behind the last settled message of each topic. Once only.
+    /// - Throws: what librdkafka says of the settings, or the outbox of its file; then it may be called again.
+    public func start() async throws {
+        guard state == .idle else { return }
+        learn(try await outbox.depths(withOldest: true), isLook: false)
+        guard state == .idle else { return }
+        try makeProducer()
+        state = .running
+        scheduleLook()
+        advanceAll()
+    }
+
+    /// Tells of a commit: `Committed.heads`. Costs little where there is nothing to send.
+    public func wake(_ heads: [String: Position]) {
+        for (topic, head) in heads {
+            let place = place(of: topic)
+            channels[place].window.head = max(channels[place].window.head, head)
+            if let unheard = channels[place].unheard, head >= unheard { channels[place].unheard = nil }
+            advance(place)
+        }
+    }
+
+    /// Looks for what to send without being told where.
+    public func wake() {
+        Task { [weak self, outbox] in
+            guard let depths = try? await outbox.depths() else { return }
+            self?.wake(Dictionary(depths.map { ($0.topic, $0.head) }) { $1 })
+        }
+    }
+
+    /// Stops for good: waits up to 3 s for reports, gives back the rest, writes down what came, ends the producer. Below
+    /// `seconds` in all; what was not reported is sent again after the next start.
+    public func stop(within seconds: Int64 = 5) async {
+        guard state != .stopped, state != .stopping else { return }
+        let limit = Boottime.milliseconds() + seconds * 1000 - 500
+        func left() -> Int64 { max(50, limit - Boottime.milliseconds()) }
+        state = .stopping
+        if let lookDeadline { EventLoop.shared.cancel(lookDeadline) }
+        endPause()
+        await recovery?.value
+        if let producer {
+            if await !producer.flush(within: min(3000, left() / 2)) {
+                producer.purge()
+                _ = await producer.flush(within: min(500, left()))
+            }
+            producer.close()
+            takeBackAll()
+            await settle()
+            await producer.ended(within: left())
+        }
+        producer = nil
+        state = .stopped
+    }
+
+    // MARK: Handing over
+
+    func place(of topic: String, settled: Position = .start) -> Int {
+        if let known = places[topic] { return known }
+        channels.append(Channel(topic: topic, settled: settled))
+        places[topic] = channels.count - 1
+        return channels.count - 1
+    }
+
+    func advanceAll() { for place in channels.indices { advance(place) } }
+
+    /// Does the next thing for a topic: asks for it, or reads and hands over as much as there is room for.
+    func advance(_ place: Int) {
+        guard state == .running, let producer else { return }
+        let window = channels[place].window
+        switch channels[place].access {
+        case .asking, .held: return
+        case .unasked: ask(place, producer)
+        case .ready:
+            guard window.hasMore, !channels[place].isLeasing else { return }
+            let room = min(
+                window.room(configuration.windowPerTopic), configuration.window - counts.inFlight,
+                configuration.leaseRows)
+            // Reading a long backlog row by row, as each report makes room for one, would be the slowest way.
+            let isWorthIt =
+                room >= configuration.leaseRows / 4 || window.count == 0
+                || window.head.seq - window.sent.seq <= Int64(room)
+            guard room > 0, isWorthIt, counts.bytesInFlight < configuration.windowBytes else { return }
+            lease(place, from: window.sent, limit: room)
+        }
+    }
+
+    private func lease(_ place: Int, from sent: Position, limit: Int) {
+        channels[place].isLeasing = true
+        let leasedFor = instance
+        let topic = channels[place].topic
+        let bytes = max(1, min(1 << 20, configuration.windowBytes - counts.bytesInFlight))
+        Task { [weak self, outbox] in
+            do throws(OutboxError) {
+                let parcels = try await outbox.lease(topic: topic, after: sent, limit: limit, bytes: bytes)
+                self?.handOver(parcels, place, leasedFor)
+            } catch {
+                self?.leaseFailed(place, error)
+            }
+        }
+    }
+
+    private func leaseFailed(_ place: Int, _ error: OutboxError) {
+        channels[place].isLeasing = false
+        // The next look, or the next commit, tries again.
+        counts.leaseFailures += 1
+        say(.warning, "the outbox cannot be read", error.code.rawValue, error.description)
+    }
+
+    private func handOver(_ parcels: [Parcel], _ place: Int, _ leasedFor: UInt64) {
+        channels[place].isLeasing = false
+        guard state == .running, leasedFor == instance, let producer else { return advance(place) }
+        guard !parcels.isEmpty else {
+            // Nothing is there: what the head promised is none of this database's rows.
+            channels[place].window.head = channels[place].window.sent
+            return
+        }
+        for parcel in parcels {
+            do throws(KafkaError) { try handOver(parcel, place, producer) } catch {
+                if error.isQueueFull {
+                    // Reports make room, and each of them advances.
+                    counts.queueFull += 1
+                } else {
+                    fail(error, place, parcel.position)
+                }
+                return
+            }
+        }
+        advance(place)
+    }
+
+    private func handOver(_ parcel: Parcel, _ place: Int, _ producer: Producer) throws(KafkaError) {
+        let bytes = parcel.headers.bytes.count + (parcel.value?.count ?? 0)
+        let ticket = channels[place].window.nextTicket
+        try producer.send(
+            Message(topic: parcel.topic, key: parcel.key, value: parcel.value, headers: parcel.headers.bytes),
+            opaque: Opaque.pack(instance: instance, channel: place, ticket: ticket))
+        channels[place].window.append(
+            Window.Entry(
+                position: parcel.position, handedOver: Boottime.nanoseconds(),
+                created: parcel.created.milliseconds, bytes: bytes))
+        counts.handedOver += 1
+        counts.inFlight += 1
+        counts.bytesInFlight += bytes
+    }
+}

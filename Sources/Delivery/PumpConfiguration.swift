@@ -1,0 +1,28 @@
+import Kafka
+
+/// How the pump works. All times in milliseconds.
+public struct PumpConfiguration: Sendable {
+    public var producer: ProducerConfiguration
+    /// Messages handed over and not acknowledged, of all topics and of one: so that a topic whose partition has no
+    /// leader leaves room for the others. After a crash at most `window` are sent twice.
+    public var window = 2000
+    public var windowPerTopic = 1000
+    public var windowBytes = 8 << 20
+    /// Rows read at once.
+    public var leaseRows = 250
+    /// Acknowledgements are written down when this many are together or this long after the first.
+    public var settleCount = 500
+    public var settleAfter: Int64 = 100
+    /// The look for rows that no wake-up told of. Every third one looks for reports that do not come.
+    public var look: Int64 = 10_000
+    /// A message without a report for this long, with a broker connected, has the producer made anew.
+    public var staleAfter: Int64 = 120_000
+    /// A topic that is unknown or refused is asked for again after this long.
+    public var heldFor: Int64 = 15_000
+    public var firstBackoff: Int64 = 1000
+    public var longestBackoff: Int64 = 15_000
+    /// A message refused for good this often in a row goes to the dead letters.
+    public var refusals = 5
+
+    public init(producer: ProducerConfiguration) { self.producer = producer }
+}

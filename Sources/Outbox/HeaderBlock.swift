@@ -1,0 +1,48 @@
+import Lane
+
+/// A message's headers as one run of bytes, so that neither keeping nor sending takes them apart: for each the name's
+/// length (2 bytes, big-endian), the name, the value's length (4 bytes, big-endian), the value, all UTF-8.
+public struct HeaderBlock: Hashable, Sendable {
+    public private(set) var bytes: [UInt8]
+
+    /// Takes `bytes` as they were kept.
+    public init(kept bytes: [UInt8]) { self.bytes = bytes }
+
+    public init(_ headers: [CloudEvent.Header] = []) {
+        bytes = []
+        bytes.reserveCapacity(headers.reduce(96) { $0 + $1.name.utf8.count + $1.value.utf8.count + 6 })
+        for header in headers { append(header.name, header.value) }
+    }
+
+    /// Names over 65535 bytes are cut: no header of ours comes near.
+    public mutating func append(_ name: String, _ value: String) {
+        let name = name.utf8.prefix(0xFFFF)
+        bytes.append(UInt8(truncatingIfNeeded: name.count >> 8))
+        bytes.append(UInt8(truncatingIfNeeded: name.count))
+        bytes.append(contentsOf: name)
+        let count = value.utf8.count
+        for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: count >> shift)) }
+        bytes.append(contentsOf: value.utf8)
+    }
+
+    /// The headers in order, up to the first byte that fits no header.
+    public var headers: [CloudEvent.Header] {
+        var found: [CloudEvent.Header] = []
+        var rest = bytes[...]
+        while let name = Self.take(&rest, lengthBytes: 2), let value = Self.take(&rest, lengthBytes: 4) {
+            found.append(CloudEvent.Header(name, value))
+        }
+        return found
+    }
+
+    public subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
+
+    private static func take(_ rest: inout ArraySlice<UInt8>, lengthBytes: Int) -> String? {
+        guard rest.count >= lengthBytes else { return nil }
+        let length = rest.prefix(lengthBytes).reduce(0) { $0 << 8 | Int($1) }
+        rest = rest.dropFirst(lengthBytes)
+        guard rest.count >= length else { return nil }
+        defer { rest = rest.dropFirst(length) }
+        return String(decoding: rest.prefix(length), as: UTF8.self)
+    }
+}

@@ -1,0 +1,70 @@
+import CSQLite
+
+/// What the outbox could not do. Nothing was written when one is thrown.
+public struct OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Open: new codes may come.
+    public struct Code: RawRepresentable, Hashable, Sendable {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+        /// Another agent holds the state folder.
+        public static let locked = Code(rawValue: "locked")
+        /// The operator's limit of bytes is reached: no new events until some are delivered.
+        public static let full = Code(rawValue: "full")
+        /// The disk or its quota is full.
+        public static let diskFull = Code(rawValue: "disk_full")
+        /// The database is damaged. The next start looks through it and moves it aside.
+        public static let corrupt = Code(rawValue: "corrupt")
+        /// The system refused to read or write.
+        public static let system = Code(rawValue: "io")
+        /// Written by a newer version of the agent.
+        public static let tooNew = Code(rawValue: "too_new")
+        /// A value over `Outbox.largestValue`, refused alone.
+        public static let tooLarge = Code(rawValue: "too_large")
+        /// An event that no message can be made of: refused alone.
+        public static let malformed = Code(rawValue: "malformed")
+        /// Against the contract of a call, such as a signal number used twice.
+        public static let misuse = Code(rawValue: "misuse")
+    }
+
+    public var code: Code
+    /// One sentence: what, where, the way out. No customers' data.
+    public var description: String
+    /// The topic of a refused event.
+    public var topic: String?
+    /// The library's or the system's code; 0 where the outbox itself refuses.
+    public var underlying: Int32
+    /// Whether the same call may succeed later.
+    public var isRetriable: Bool
+
+    public init(
+        _ code: Code, _ description: String, topic: String? = nil, underlying: Int32 = 0, isRetriable: Bool = false
+    ) {
+        self.code = code
+        self.description = description
+        self.topic = topic
+        self.underlying = underlying
+        self.isRetriable = isRetriable
+    }
+
+    /// What SQLite said while `doing`.
+    init(_ fault: SQLiteFault, doing: StaticString, path: String) {
+        let said = "\(doing) \(path): \(fault.message) (\(fault.code))"
+        switch fault.primary {
+        case SQLITE_FULL:
+            self.init(
+                .diskFull, "\(said); free some space, nothing was lost", underlying: fault.code, isRetriable: true)
+        case SQLITE_CORRUPT, SQLITE_NOTADB:
+            self.init(
+                .corrupt, "\(said); restart the agent, it moves the file aside and begins a new one",
+                underlying: fault.code)
+        case SQLITE_CONSTRAINT, SQLITE_MISUSE, SQLITE_ERROR, SQLITE_RANGE:
+            self.init(.misuse, said, underlying: fault.code)
+        case SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH:
+            self.init(
+                .system, "\(said); the folder and its files must belong to the agent's user", underlying: fault.code)
+        default:
+            // IOERR, BUSY, LOCKED, NOMEM, …: the medium or the moment.
+            self.init(.system, said, underlying: fault.code, isRetriable: true)
+        }
+    }
+}

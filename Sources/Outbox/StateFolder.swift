@@ -1,0 +1,118 @@
+import CLinux
+import Glibc
+import Lane
+import Loop
+
+/// The folder of the agent's state: `outbox.sqlite`, `lock`, `epoch`. Mode 0700, files 0600.
+///
+/// Holding one holds the lock: one agent a folder. The lock goes with the value, and with the process however it ends.
+/// Source: flock(2).
+final class StateFolder {
+    let path: String
+    private let lock: Descriptor
+
+    var database: String { path + "/outbox.sqlite" }
+    private var epochFile: String { path + "/epoch" }
+    private var suspectFile: String { path + "/suspect" }
+
+    init(_ path: String) throws(OutboxError) {
+        lock = Descriptor(owning: try Self.takeLock(path))
+        self.path = path
+        try touch()
+        sync()
+    }
+
+    /// The locked descriptor of `lock`.
+    private static func takeLock(_ path: String) throws(OutboxError) -> Int32 {
+        if mkdir(path, 0o700) != 0 && errno != EEXIST {
+            throw refusal("cannot make the state folder \(path)")
+        }
+        let raw = lw_open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard raw >= 0 else { throw refusal("cannot open \(path)/lock") }
+        guard flock(raw, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            _ = close(raw)
+            throw OutboxError(
+                .locked, "another agent runs on the state folder \(path); stop it, or give this one its own folder",
+                underlying: code)
+        }
+        return raw
+    }
+
+    /// Makes the database file where it is missing: SQLite would use the mask of the process. Its log takes this mode.
+    private func touch() throws(OutboxError) {
+        let file = lw_open(database, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw Self.refusal("cannot open \(database)") }
+        _ = close(file)
+    }
+
+    private static func refusal(_ what: String) -> OutboxError {
+        let code = errno
+        return OutboxError(
+            code == ENOSPC || code == EDQUOT ? .diskFull : .system,
+            "\(what): \(SystemError.text(of: code)); the folder must belong to the agent's user and be writable",
+            underlying: code, isRetriable: code == ENOSPC || code == EDQUOT)
+    }
+
+    /// Makes new and renamed names durable. Source: fsync(2), "does not necessarily ensure that the entry in the
+    /// directory containing the file has also reached disk".
+    private func sync() {
+        let raw = lw_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        guard raw >= 0 else { return }
+        _ = fsync(raw)
+        _ = close(raw)
+    }
+
+    var databaseBytes: Int64 {
+        var status = stat()
+        return stat(database, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    /// Moves the database and its log out of the way, and says where to.
+    func moveAside() throws(OutboxError) -> String {
+        let aside = database + ".damaged-\(Boottime.wallMilliseconds())"
+        guard rename(database, aside) == 0 else { throw Self.refusal("cannot move \(database) aside") }
+        for suffix in ["-wal", "-shm"] { _ = rename(database + suffix, aside + suffix) }
+        _ = unlink(suspectFile)
+        try touch()
+        sync()
+        return aside
+    }
+
+    // MARK: The epoch, beside the database because it must outlive it
+
+    /// The epoch last begun here; 0 when unknown.
+    var knownEpoch: Int64 {
+        let raw = lw_open(epochFile, O_RDONLY | O_CLOEXEC, 0)
+        guard raw >= 0 else { return 0 }
+        defer { _ = close(raw) }
+        var buffer = [UInt8](repeating: 0, count: 32)
+        let count = read(raw, &buffer, buffer.count)
+        guard count > 0 else { return 0 }
+        let digits = buffer[0..<count].prefix { $0 >= 48 && $0 <= 57 }
+        return Int64(String(decoding: digits, as: UTF8.self)) ?? 0
+    }
+
+    func remember(epoch: Int64) throws(OutboxError) {
+        let temporary = epochFile + ".new"
+        let raw = lw_open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard raw >= 0 else { throw Self.refusal("cannot write \(temporary)") }
+        let file = Descriptor(owning: raw)
+        let text = Array("\(epoch)\n".utf8)
+        guard write(file.raw, text, text.count) == text.count, fsync(file.raw) == 0,
+            rename(temporary, epochFile) == 0
+        else { throw Self.refusal("cannot write \(epochFile)") }
+        sync()
+    }
+
+    // MARK: Suspicion: damage seen while running is looked for whole at the next start
+
+    var isSuspect: Bool { access(suspectFile, F_OK) == 0 }
+
+    func markSuspect() {
+        let raw = lw_open(suspectFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        if raw >= 0 { _ = close(raw) }
+    }
+
+    func clearSuspicion() { _ = unlink(suspectFile) }
+}
