@@ -16,7 +16,7 @@ func eventDescriptor() -> Int32 { eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) 
         return EvdevDeviceRule(role: "scanner", kind: .scanner, match: match)
     }
 
-    @Test(arguments: [(EACCES, "group"), (EPERM, "DeviceAllow"), (ENOENT, "udev"), (EIO, "none known")])
+    @Test(arguments: [(EACCES, "60-lanewatch.rules"), (EPERM, "DeviceAllow"), (ENOENT, "udev"), (EIO, "none known")])
     @LoopActor func whatCannotBeOpenedIsToldOnceAndGivenUp(code: Int32, remedy: String) async throws {
         let source = ScriptedSource()
         var device = DeviceFacts(syspath: "/sys/devices/1/event3", class: .input, node: "/dev/input/event3")

@@ -160,7 +160,8 @@ import Loop
     private static func remedy(_ error: SystemError) -> String {
         switch error.code {
         case EACCES:
-            "the node is not readable for the agent's user: give it the group of the node (lanewatch's udev rule does)"
+            "the agent's user may not read it: give it a line in 60-lanewatch.rules, then udevadm control --reload "
+                + "and udevadm trigger --subsystem-match=input"
         case EPERM: "the unit forbids it: it needs DeviceAllow=char-input r"
         case ENOENT: "udev has not made the node"
         default: "none known; it is tried again when the device changes"
