@@ -70,8 +70,15 @@ let package = Package(
         tests("LoopTests", ["Loop", "CLinux"]),
         tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux", "bed-probe"]),
         tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite"]),
+        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux"]),
+        .executableTarget(
+            name: "outbox-probe", dependencies: ["Outbox", "Kafka", "Delivery", "Lane", "Loop"],
+            path: "Tests/OutboxProbe", swiftSettings: strict),
+        tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite", "outbox-probe"]),
         tests("KafkaTests", ["Kafka", "Loop", "CLinux"]),
-        tests("DeliveryTests", ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux"]),
+        tests(
+            "DeliveryTests",
+            ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux", "outbox-probe"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
