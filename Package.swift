@@ -55,7 +55,9 @@ let package = Package(
             ]),
         .executableTarget(
             name: "lanewatch",
-            dependencies: ["Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Kafka", "Loop", "CLinux"],
+            dependencies: [
+                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry", "CLinux",
+            ],
             swiftSettings: strict),
 
         // Never shipped.

@@ -9,6 +9,17 @@ public struct TopicNames: Hashable, Sendable {
     public init() {}
 
     public var all: [String] { [interventions, shadow, laneState, deviceHealth, audit] }
+
+    /// What is wrong with `name` as a topic's name, or nil. Source: Apache Kafka, `Topic.validate`.
+    public static func fault(of name: String) -> String? {
+        if name.isEmpty { return "a topic's name must not be empty" }
+        if name.utf8.count > 249 { return "a topic's name must not be longer than 249 characters" }
+        if name == "." || name == ".." { return "a topic cannot be called \"\(name)\"" }
+        let isGood = name.utf8.allSatisfy {
+            ($0 >= 48 && $0 <= 57) || ($0 | 32 >= 97 && $0 | 32 <= 122) || $0 == 45 || $0 == 46 || $0 == 95
+        }
+        return isGood ? nil : "a topic's name is made of letters, digits, \".\", \"_\" and \"-\""
+    }
 }
 
 /// Makes the lane's messages: CloudEvents 1.0 in Kafka's binary mode, as `docs/reference/topics.md` describes them.
@@ -132,7 +143,8 @@ public struct LaneMessages: Sendable {
 
     /// A header value is text without control characters (CloudEvents 1.0.2, section 3.1); what is not is left out.
     private static func headerValue(_ text: String) -> String? {
-        guard !text.isEmpty, text.utf8.count <= 1024, text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+        guard !text.isEmpty, text.utf8.count <= 1024,
+            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
         else { return nil }
         return text
     }

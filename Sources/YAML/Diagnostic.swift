@@ -142,8 +142,11 @@ private struct Excerpt {
 /// Text of a file made fit for a terminal and for one line.
 public enum Shown {
     /// `text` in double quotes as messages show it: one line, without control characters, cut after 80 characters.
-    public static func quoted(_ text: String) -> String {
-        var shown = "\""
+    public static func quoted(_ text: String) -> String { "\"" + plain(text) + "\"" }
+
+    /// The same without quotes.
+    public static func plain(_ text: String) -> String {
+        var shown = ""
         var count = 0
         for scalar in text.unicodeScalars {
             if count == 80 {
@@ -158,7 +161,7 @@ public enum Shown {
             default: shown.unicodeScalars.append(isControl(scalar) ? "\u{FFFD}" : scalar)
             }
         }
-        return shown + "\""
+        return shown
     }
 
     /// A line of a file without control characters; tabs stay.

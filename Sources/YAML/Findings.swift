@@ -6,9 +6,8 @@ import Lane
 public final class Findings {
     public let source: SourceText
     public private(set) var diagnostics: [Diagnostic] = []
-    private var unkept = 0
     /// What suggestions may still cost, in compared pairs of characters.
-    private var comparisonsLeft = 20_000_000
+    private var comparisonsLeft = 8_000_000
 
     /// More faults than this are not kept: the first thousand say enough.
     public static let maximum = 1000
@@ -18,13 +17,13 @@ public final class Findings {
     /// With all that `document` already has.
     public convenience init(_ document: YAMLDocument) {
         self.init(document.source)
-        diagnostics = document.diagnostics
+        for diagnostic in document.diagnostics { add(diagnostic) }
     }
 
-    /// How many diagnostics there are, errors and warnings: a reader compares it before and after.
-    public var faultCount: Int { diagnostics.count + unkept }
+    /// How many errors were found: a reader compares it before and after.
+    public private(set) var errorCount = 0
 
-    public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+    public var hasErrors: Bool { errorCount > 0 }
 
     /// By line, then column, then what has no place; what stands at one place in the order it was found.
     public var inLineOrder: [Diagnostic] {
@@ -34,13 +33,12 @@ public final class Findings {
 
     /// Past `maximum` faults only one more is kept, which says so.
     public func add(_ diagnostic: Diagnostic) {
+        if diagnostic.severity == .error { errorCount += 1 }
         if diagnostics.count < Self.maximum {
             diagnostics.append(diagnostic)
         } else if diagnostics.count == Self.maximum {
             let last = "more than \(Self.maximum) faults in this file; the rest is not told"
             diagnostics.append(Diagnostic(file: source.file, message: last))
-        } else {
-            unkept += 1
         }
     }
 
@@ -61,22 +59,25 @@ public final class Findings {
     ///   - related: the names that are listed where there are any, instead of all known ones.
     ///   - listing: what the help says before the names: `known keys:`.
     ///   - isAlwaysListed: the names are shown beside a suggestion too.
+    /// - Returns: the name that was suggested.
+    @discardableResult
     public func unknown(
         _ sentence: String, _ word: String, at range: SourceRange, among known: [String], related: [String] = [],
         listing: String, isAlwaysListed: Bool = false
-    ) {
+    ) -> String? {
         let near = nearest(to: word, among: known)
         let list = near == nil || isAlwaysListed ? Self.listed(related.isEmpty ? known : related, after: listing) : nil
-        error(sentence + (near.map { "; did you mean \"\($0)\"?" } ?? ""), at: range, help: list)
+        error(sentence + (near.map { "; did you mean \(Shown.quoted($0))?" } ?? ""), at: range, help: list)
+        return near
     }
 
     /// The same for names that the writer of the file declares: the help always says where, before that what there is.
     public func unknown(_ sentence: String, _ word: String, at range: SourceRange, among known: [String], fixed: String)
     {
         let near = nearest(to: word, among: known)
-        let list = near == nil ? Self.listed(known, after: "there is") : nil
+        let list = near == nil ? Self.listed(known, after: "known:") : nil
         error(
-            sentence + (near.map { "; did you mean \"\($0)\"?" } ?? ""), at: range,
+            sentence + (near.map { "; did you mean \(Shown.quoted($0))?" } ?? ""), at: range,
             help: list.map { "\($0); \(fixed)" } ?? fixed)
     }
 
@@ -98,6 +99,6 @@ public final class Findings {
     public static func listed(_ names: [String], after listing: String) -> String? {
         guard !names.isEmpty else { return nil }
         let rest = names.count > 80 ? " and \(names.count - 80) more" : ""
-        return listing + " " + names.prefix(80).joined(separator: ", ") + rest
+        return listing + " " + names.prefix(80).map { Shown.plain($0) }.joined(separator: ", ") + rest
     }
 }

@@ -202,9 +202,13 @@ private struct TreeBuilder {
         return YAMLNode(.scalar(scalar), at: range)
     }
 
+    /// Anchor and tag stand before the value: what is shown is the word at the beginning of `range`.
     private func check(
         anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?, at range: SourceRange
     ) {
+        guard anchor != nil || tag != nil else { return }
+        let word = source.bytes[range.start.offset...].prefix { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+        let range = SourceRange(start: range.start, end: source.position(atOffset: range.start.offset + word.count))
         if let anchor {
             let name = Shown.quoted("&" + String(cString: anchor))
             findings.error(

@@ -24,6 +24,8 @@ public struct YAMLMapping {
     /// What messages call this mapping: `a rule`, `the configuration`.
     public let what: String
     public let findings: Findings
+    /// The keys that unknown ones were probably meant to be.
+    private let meant: [String]
 
     /// Nil where `node` is no mapping; that is reported. Keys that are not in `keys` are reported, with the nearest known one or all
     /// of them, in the order of `keys`.
@@ -40,21 +42,30 @@ public struct YAMLMapping {
         self.pairs = pairs
         self.what = what
         self.findings = findings
-        guard let keys else { return }
-        for pair in pairs where !keys.contains(pair.key) {
-            findings.unknown(
-                "unknown key \(Shown.quoted(pair.key)) in \(what)", pair.key, at: pair.keyRange, among: keys,
+        var meant: [String] = []
+        for place in pairs.indices where keys?.contains(pairs[place].key) == false {
+            let pair = pairs[place]
+            let near = findings.unknown(
+                "unknown key \(Shown.quoted(pair.key)) in \(what)", pair.key, at: pair.keyRange, among: keys ?? [],
                 listing: "known keys:")
+            if let near { meant.append(near) }
         }
+        self.meant = meant
     }
 
     /// The value of `key`, null too, or nil where the key is absent.
-    public subscript(key: String) -> YAMLNode? { pair(key)?.value }
+    public subscript(key: String) -> YAMLNode? { place(of: key).map { pairs[$0].value } }
 
-    public func has(_ key: String) -> Bool { pair(key) != nil }
+    public func has(_ key: String) -> Bool { place(of: key) != nil }
 
-    public func pair(_ key: String) -> YAMLPair? {
-        for pair in pairs where pair.key == key { return pair }
+    /// Whether `key` is here, or an unknown key that is probably a misspelt one: then its absence is no fault of its own.
+    public func hasOrMeans(_ key: String) -> Bool { has(key) || meant.contains(key) }
+
+    public func pair(_ key: String) -> YAMLPair? { place(of: key).map { pairs[$0] } }
+
+    /// By index: a pair is large, and a loop over the pairs would copy each.
+    private func place(of key: String) -> Int? {
+        for place in pairs.indices where pairs[place].key == key { return place }
         return nil
     }
 
@@ -66,20 +77,21 @@ public struct YAMLMapping {
 
     /// Reports each of `keys` that is absent.
     public func require(_ keys: String...) {
-        for key in keys where !has(key) { findings.error("\(what) needs \"\(key)\"", at: beginning) }
+        for key in keys where !hasOrMeans(key) { findings.error("\(what) needs \(Shown.quoted(key))", at: beginning) }
     }
 
     // MARK: Scalars
 
     /// Text: any scalar but null, as it is written. A number or truth value is its own text.
-    public func text(_ key: String) -> String? { self[key].flatMap { text($0, "\"\(key)\"") } }
+    public func text(_ key: String) -> String? { self[key].flatMap { text($0, Shown.quoted(key)) } }
 
     /// Text that is one of `names`, which messages list.
     public func choice(_ key: String, of names: [String]) -> String? {
-        guard let node = self[key], let text = text(node, "\"\(key)\"") else { return nil }
+        guard let node = self[key], let text = text(node, Shown.quoted(key)) else { return nil }
         if names.contains(text) { return text }
         findings.unknown(
-            "\"\(key)\" cannot be \(Shown.quoted(text))", text, at: node.range, among: names, listing: "one of:",
+            "\(Shown.quoted(key)) cannot be \(Shown.quoted(text))", text, at: node.range, among: names,
+            listing: "one of:",
             isAlwaysListed: true)
         return nil
     }
@@ -91,7 +103,7 @@ public struct YAMLMapping {
             "yes": "true", "on": "true", "no": "false", "off": "false", "true": "true", "false": "false",
         ]
         let fix = node.scalar.flatMap { meant[$0.text.lowercased()] }.map { "; write \($0)" } ?? ""
-        findings.error("\"\(key)\" needs true or false, not \(node.described)\(fix)", at: node.range)
+        findings.error("\(Shown.quoted(key)) needs true or false, not \(node.described)\(fix)", at: node.range)
         return nil
     }
 
@@ -101,11 +113,11 @@ public struct YAMLMapping {
         guard let int = node.scalar?.int else {
             let unquoted = node.scalar.flatMap { $0.isPlain ? nil : YAMLScalar($0.text, isPlain: true).int }
             let fix = unquoted.map { "; write \($0), without quotes" } ?? ""
-            findings.error("\"\(key)\" needs a whole number, not \(node.described)\(fix)", at: node.range)
+            findings.error("\(Shown.quoted(key)) needs a whole number, not \(node.described)\(fix)", at: node.range)
             return nil
         }
         guard range.contains(int) else {
-            findings.error("\"\(key)\" must be \(Self.phrase(range)), not \(int)", at: node.range)
+            findings.error("\(Shown.quoted(key)) must be \(Self.phrase(range)), not \(int)", at: node.range)
             return nil
         }
         return int
@@ -117,14 +129,15 @@ public struct YAMLMapping {
         guard let text = node.scalar?.text, let milliseconds = DurationScalar.milliseconds(text) else {
             let fix = node.scalar.flatMap { DurationScalar.meaning(of: $0.text) }
             findings.error(
-                "\"\(key)\" needs a duration, not \(node.described)" + (fix.map { "; write \"\($0)\"" } ?? ""),
+                "\(Shown.quoted(key)) needs a duration, not \(node.described)"
+                    + (fix.map { "; write \"\($0)\"" } ?? ""),
                 at: node.range, help: fix == nil ? Self.durationHelp : nil)
             return nil
         }
         guard range.contains(milliseconds) else {
             let (least, most) = (DurationScalar.text(range.lowerBound), DurationScalar.text(range.upperBound))
             let bounds = range.upperBound == DurationScalar.longest ? "at least \(least)" : "\(least) to \(most)"
-            findings.error("\"\(key)\" must be \(bounds), not \(text)", at: node.range)
+            findings.error("\(Shown.quoted(key)) must be \(bounds), not \(Shown.plain(text))", at: node.range)
             return nil
         }
         return milliseconds
@@ -145,7 +158,9 @@ public struct YAMLMapping {
         guard let node = self[key], !node.isRefused else { return [] }
         if case .sequence(let elements) = node.content { return elements }
         findings.error(
-            "\"\(key)\" needs a list\(what.isEmpty ? "" : " of " + what), not \(node.described)", at: node.range)
+            "\(Shown.quoted(key)) needs a list\(what.isEmpty ? "" : " of " + what), not \(node.described)",
+            at: node.range,
+            help: node.isNull ? "leave the key out, or write []" : nil)
         return []
     }
 
@@ -163,10 +178,11 @@ public struct YAMLMapping {
         switch node.content {
         case .sequence(let elements):
             if elements.isEmpty && !allowsEmpty {
-                findings.error("\"\(key)\" is an empty list; leave the key out, or name at least one", at: node.range)
+                findings.error(
+                    "\(Shown.quoted(key)) is an empty list; leave the key out, or name at least one", at: node.range)
             }
             return elements.compactMap { element in
-                text(element, "each of \"\(key)\"").map { (text: $0, node: element) }
+                text(element, "each of " + Shown.quoted(key)).map { (text: $0, node: element) }
             }
         case .scalar(let scalar) where !scalar.isNull && !isListOnly:
             return [(text: scalar.text, node: node)]
@@ -174,15 +190,15 @@ public struct YAMLMapping {
             let wanted = isListOnly ? "a list of text" : "text or a list of text"
             let alone = node.scalar.flatMap { isListOnly && !$0.isNull ? $0.text : nil }
             let fix = alone.map { "; write [\(Shown.quoted($0))]" } ?? ""
-            findings.error("\"\(key)\" needs \(wanted), not \(node.described)\(fix)", at: node.range)
+            findings.error("\(Shown.quoted(key)) needs \(wanted), not \(node.described)\(fix)", at: node.range)
             return []
         }
     }
 
     /// The text of `node`, which messages call `name`.
-    public func text(_ node: YAMLNode, _ name: String) -> String? {
+    public func text(_ node: YAMLNode, _ name: @autoclosure () -> String) -> String? {
         if let scalar = node.scalar, !scalar.isNull { return scalar.text }
-        if !node.isRefused { findings.error("\(name) needs text, not \(node.described)", at: node.range) }
+        if !node.isRefused { findings.error("\(name()) needs text, not \(node.described)", at: node.range) }
         return nil
     }
 

@@ -34,6 +34,10 @@ enum YAMLSyntaxFault {
 
     private static func help(for problem: String, at position: SourcePosition, in source: SourceText) -> String? {
         let byte = position.offset < source.bytes.count ? source.bytes[position.offset] : 0
+        let opens = byte == UInt8(ascii: "[") || byte == UInt8(ascii: "{")
+        if opens, problem.hasPrefix("did not find expected ','") {
+            return "inside braces and brackets, text that holds [ ] { } or \",\" needs quotes"
+        }
         switch problem {
         case "mapping values are not allowed in this context":
             return "text that holds \": \" or starts with a special sign needs quotes"

@@ -29,7 +29,10 @@ import Testing
         var changes: [Change] = []
         var durable = 0
 
-        init(_ folder: Folder, rules: String = LaneRunnerTests.rules, heldLimit: Int = 1000, maximumBytes: Int64 = 512 << 20) async throws {
+        init(
+            _ folder: Folder, rules: String = LaneRunnerTests.rules, heldLimit: Int = 1000,
+            maximumBytes: Int64 = 512 << 20
+        ) async throws {
             let identity = LaneIdentity(store: "1", lane: "L1")
             outbox = try Outbox(OutboxConfiguration(folder: folder.path, maximumBytes: maximumBytes))
             let recovered = try await outbox.recover()
@@ -47,13 +50,14 @@ import Testing
                 messages: LaneMessages(identity: identity, rulesDigest: set.digest), lastNumber: recovered.lastSignal,
                 heldLimit: heldLimit)
             runner.hooks.onChange = { [weak self] in self?.changes.append($0) }
-            runner.hooks.onDurable = { [weak self] in self?.durable += 1 }
+            runner.hooks.onDurable = { [weak self] _ in self?.durable += 1 }
             runner.begin(recovery.steps, known: recovered.lastChange, facts: recovery.facts)
         }
 
         func send(_ type: String, _ name: String, _ value: String) async throws -> Int64 {
             let signal = Signal(
-                try #require(SignalType(type)), [Attribute(try #require(AttributeName(name)), .text(value))], feed: .pos)
+                try #require(SignalType(type)), [Attribute(try #require(AttributeName(name)), .text(value))], feed: .pos
+            )
             return try await withCheckedThrowingContinuation { (done: CheckedContinuation<Int64, any Error>) in
                 runner.receive(signal) { result in done.resume(with: result.mapError { $0 as any Error }) }
             }
@@ -122,7 +126,8 @@ import Testing
         var numbers: [Int64] = []
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
             for i in 0..<2000 {
-                lane.runner.receive(Signal(.itemRefused, [Attribute(code, .text("\(i % 700)"))], feed: .pos)) { result in
+                lane.runner.receive(Signal(.itemRefused, [Attribute(code, .text("\(i % 700)"))], feed: .pos)) {
+                    result in
                     if case .success(let number) = result { numbers.append(number) }
                     if i == 1999 { done.resume() }
                 }

@@ -10,7 +10,7 @@ import Testing
             """
             x.yaml:1:4: error: anchors are not allowed; remove "&b"
                 1 | a: &b c
-                  |    ^^^^
+                  |    ^^
                   = help: text that starts with & needs quotes
 
             """
@@ -24,7 +24,7 @@ import Testing
                   = help: write the value again; text that starts with * needs quotes
             x.yaml:2:4: error: tags are not allowed
                 2 | c: !!str d
-                  |    ^^^^^^^
+                  |    ^^^^^
                   = help: text that starts with ! needs quotes
 
             """

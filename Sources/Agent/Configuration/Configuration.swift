@@ -1,3 +1,4 @@
+import Feeds
 import Lane
 import YAML
 
@@ -13,7 +14,8 @@ public struct Configuration: Sendable {
     /// The socket takes every signal of the catalogue, whoever should bring it. For demonstrations and tests.
     public var isSimulated = false
     public var socket: Socket? = Socket()
-    public var devices: [Device] = []
+    /// The allow-list, in order: of several that mean a device, the first counts.
+    public var devices: [EvdevDeviceRule] = []
     public var kafka: [KafkaSetting] = []
     public var topics = TopicNames()
     public var recording: Recording?
@@ -29,6 +31,13 @@ public struct Configuration: Sendable {
 
     public init() {}
 
+    /// Settings that do not come from a file.
+    public mutating func setKafka(_ settings: KeyValuePairs<String, String>) {
+        let nowhere = SourcePosition(line: 1, column: 1, offset: 0)
+        let range = SourceRange(start: nowhere, end: nowhere)
+        kafka = settings.map { KafkaSetting(key: $0.key, value: $0.value, keyRange: range, valueRange: range) }
+    }
+
     public struct Socket: Hashable, Sendable {
         public var path = "/run/lanewatch/pos.sock"
         /// Permission bits of the socket file.
@@ -43,39 +52,6 @@ public struct Configuration: Sendable {
         public var connections = 64
 
         public init() {}
-    }
-
-    public struct Device: Hashable, Sendable {
-        public enum Kind: String, Hashable, Sendable, CaseIterable { case scanner, touch, keypad, msr }
-
-        public var role = ""
-        public var kind = Kind.scanner
-        /// Glob over the device's name.
-        public var name: String?
-        /// Vendor and product, as `lsusb` writes them.
-        public var usb: (vendor: UInt16, product: UInt16)?
-        /// Glob over the physical path.
-        public var phys: String?
-        /// `/dev/input/by-id/…` or `/dev/input/by-path/…`.
-        public var link: String?
-        public var udev: [String: String] = [:]
-        public var layout = "us"
-        public var variant = ""
-        public var prefix = ""
-        public var suffix = ""
-
-        public init() {}
-
-        public static func == (a: Device, b: Device) -> Bool {
-            a.role == b.role && a.kind == b.kind && a.name == b.name && a.usb?.vendor == b.usb?.vendor
-                && a.usb?.product == b.usb?.product && a.phys == b.phys && a.link == b.link && a.udev == b.udev
-                && a.layout == b.layout && a.variant == b.variant && a.prefix == b.prefix && a.suffix == b.suffix
-        }
-
-        public func hash(into hasher: inout Hasher) {
-            hasher.combine(role)
-            hasher.combine(kind)
-        }
     }
 
     /// A key of `kafka:`, passed to librdkafka as it stands.

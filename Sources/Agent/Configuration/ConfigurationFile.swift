@@ -1,3 +1,4 @@
+import Feeds
 import Lane
 import YAML
 
@@ -52,7 +53,8 @@ private struct Reader {
         else { return }
         top.require("format", "store", "lane", "rules", "kafka")
         if let format = top.int("format"), format != 1 {
-            findings.error("\"format\" must be 1, not \(format): this agent knows no other", at: top.range(of: "format"))
+            findings.error(
+                "\"format\" must be 1, not \(format): this agent knows no other", at: top.range(of: "format"))
         }
         configuration.identity = LaneIdentity(store: name(top, "store"), lane: name(top, "lane"))
         if let zone = top.text("timezone") { configuration.timezone = timezone(zone, at: top.range(of: "timezone")) }
@@ -71,7 +73,9 @@ private struct Reader {
         guard let text = top.text(key) else { return "" }
         let isGood =
             !text.isEmpty && text.utf8.count <= 64
-            && text.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0123456789._-".unicodeScalars.contains($0)) }
+            && text.unicodeScalars.allSatisfy {
+                $0.isASCII && ($0.properties.isAlphabetic || "0123456789._-".unicodeScalars.contains($0))
+            }
         if !isGood {
             findings.error(
                 "\"\(key)\" must be 1 to 64 letters, digits, \".\", \"_\" or \"-\", not \(Shown.quoted(text))",
@@ -83,7 +87,8 @@ private struct Reader {
     private func timezone(_ zone: String, at range: SourceRange) -> String {
         if !StoreZone.exists(zone) {
             findings.error(
-                "no time zone \(Shown.quoted(zone)) on this machine; write an IANA name such as Europe/Berlin", at: range,
+                "no time zone \(Shown.quoted(zone)) on this machine; write an IANA name such as Europe/Berlin",
+                at: range,
                 help: "they lie below /usr/share/zoneinfo")
         }
         return zone
@@ -98,14 +103,16 @@ private struct Reader {
         }
         guard
             let map = top.mapping(
-                "socket", "\"socket\"", keys: ["path", "mode", "group", "users", "groups", "lines_per_second", "line_bytes", "connections"])
+                "socket", "\"socket\"",
+                keys: ["path", "mode", "group", "users", "groups", "lines_per_second", "line_bytes", "connections"])
         else { return }
         var socket = Configuration.Socket()
         if let text = map.text("path") {
             socket.path = path(text)
             if socket.path.utf8.count > 107 {
                 findings.error(
-                    "the socket's path has \(socket.path.utf8.count) bytes; Linux allows 107", at: map.range(of: "path"))
+                    "the socket's path has \(socket.path.utf8.count) bytes; Linux allows 107", at: map.range(of: "path")
+                )
             }
         }
         if let text = map.text("mode") {
@@ -127,48 +134,86 @@ private struct Reader {
     private func readDevices(_ top: YAMLMapping, _ configuration: inout Configuration) {
         let keys = [
             "role", "kind", "name", "usb", "phys", "link", "udev", "layout", "variant", "prefix", "suffix",
+            "terminators",
+            "gap", "silence", "min_length", "max_length",
         ]
         for map in top.mappings("devices", "a device", keys: keys) {
             map.require("role")
-            var device = Configuration.Device()
-            device.role = name(map, "role")
-            let kinds = Configuration.Device.Kind.allCases.map(\.rawValue)
-            if map.has("kind") {
-                if let text = map.choice("kind", of: kinds), let kind = Configuration.Device.Kind(rawValue: text) {
-                    device.kind = kind
-                }
-            } else if let kind = Configuration.Device.Kind(rawValue: device.role) {
-                device.kind = kind
-            } else if map.has("role") {
-                findings.error(
-                    "device \(Shown.quoted(device.role)) needs \"kind\": its role is none of them", at: map.range(of: "role"),
-                    help: "one of: \(kinds.joined(separator: ", "))")
+            let role = name(map, "role")
+            var device = EvdevDeviceRule(role: role, kind: kind(of: map, role), match: match(of: map, role))
+            readScan(map, &device.scan)
+            // What can only be said of the whole: a layout that is not installed, bounds that cross.
+            if let problem = device.problems().first, !device.match.isEmpty, !role.isEmpty,
+                !device.scan.terminators.isEmpty
+            {
+                findings.error(problem, at: map.range(of: map.has("layout") ? "layout" : "role"))
             }
-            device.name = map.text("name")
-            device.phys = map.text("phys")
-            if let link = map.text("link") {
-                if !link.hasPrefix("/dev/input/by-") {
-                    findings.error(
-                        "\"link\" must begin with /dev/input/by-id/ or /dev/input/by-path/", at: map.range(of: "link"))
-                }
-                device.link = link
-            }
-            if let usb = map.text("usb") { device.usb = usbID(usb, at: map.range(of: "usb")) }
-            if let properties = map.mapping("udev", "\"udev\"") {
-                for pair in properties.pairs {
-                    if let text = properties.text(pair.value, "\"\(pair.key)\"") { device.udev[pair.key] = text }
-                }
-            }
-            if !["name", "usb", "phys", "link", "udev"].contains(where: map.has) {
-                findings.error(
-                    "device \(Shown.quoted(device.role)) says nothing to know it by", at: map.beginning,
-                    help: "give at least one of: name, usb, phys, link, udev")
-            }
-            device.layout = map.text("layout") ?? "us"
-            device.variant = map.text("variant") ?? ""
-            device.prefix = map.text("prefix") ?? ""
-            device.suffix = map.text("suffix") ?? ""
             configuration.devices.append(device)
+        }
+    }
+
+    private func kind(of map: YAMLMapping, _ role: String) -> EvdevDeviceRule.Kind {
+        let kinds = EvdevDeviceRule.Kind.allCases.map(\.rawValue)
+        if map.has("kind") {
+            return map.choice("kind", of: kinds).flatMap { EvdevDeviceRule.Kind(rawValue: $0) } ?? .presence
+        }
+        if let kind = EvdevDeviceRule.Kind(rawValue: role) { return kind }
+        if map.has("role") {
+            findings.error(
+                "device \(Shown.quoted(role)) needs \"kind\": its role is none of them", at: map.range(of: "role"),
+                help: "one of: \(kinds.joined(separator: ", "))")
+        }
+        return .presence
+    }
+
+    private func match(of map: YAMLMapping, _ role: String) -> DeviceMatch {
+        var match = DeviceMatch()
+        match.name = map.text("name")
+        match.phys = map.text("phys")
+        if let link = map.text("link") {
+            if !link.hasPrefix("/dev/input/by-") {
+                findings.error(
+                    "\"link\" must begin with /dev/input/by-id/ or /dev/input/by-path/", at: map.range(of: "link"))
+            }
+            match.link = link
+        }
+        if let usb = map.text("usb"), let id = usbID(usb, at: map.range(of: "usb")) {
+            match.vendor = id.vendor
+            match.product = id.product
+        }
+        if let properties = map.mapping("udev", "\"udev\"") {
+            for pair in properties.pairs {
+                if let text = properties.text(pair.value, "\"\(pair.key)\"") { match.properties[pair.key] = text }
+            }
+        }
+        if !["name", "usb", "phys", "link", "udev"].contains(where: map.has) {
+            findings.error(
+                "device \(Shown.quoted(role)) says nothing to know it by", at: map.beginning,
+                help: "give at least one of: name, usb, phys, link, udev")
+        }
+        return match
+    }
+
+    private func readScan(_ map: YAMLMapping, _ scan: inout ScanOptions) {
+        if let text = map.text("layout") { scan.layout = text }
+        if let text = map.text("variant") { scan.variant = text }
+        if let text = map.text("prefix") { scan.prefix = text }
+        if let text = map.text("suffix") { scan.suffix = text }
+        if let value = map.duration("gap", in: 1...1000) { scan.gapMilliseconds = Int(value) }
+        if let value = map.duration("silence", in: 1...10_000) { scan.silenceMilliseconds = Int(value) }
+        if let value = map.int("min_length", in: 1...4096) { scan.minimumLength = Int(value) }
+        if let value = map.int("max_length", in: 1...4096) { scan.maximumLength = Int(value) }
+        guard map.has("terminators") else { return }
+        let names = ScanOptions.Terminator.allCases.map(\.rawValue)
+        scan.terminators = []
+        for (text, node) in map.texts("terminators") {
+            if let terminator = ScanOptions.Terminator(rawValue: text) {
+                scan.terminators.insert(terminator)
+            } else {
+                findings.unknown(
+                    "no terminator \(Shown.quoted(text))", text, at: node.range, among: names, listing: "one of:",
+                    isAlwaysListed: true)
+            }
         }
     }
 
@@ -203,14 +248,7 @@ private struct Reader {
         guard let map = top.mapping("topics", "\"topics\"", keys: keys) else { return }
         func topic(_ key: String, _ standard: String) -> String {
             guard let text = map.text(key) else { return standard }
-            let isGood =
-                (1...249).contains(text.utf8.count) && text != "." && text != ".."
-                && text.utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || ($0 | 32 >= 97 && $0 | 32 <= 122) || [45, 46, 95].contains($0) }
-            if !isGood {
-                findings.error(
-                    "\"\(key)\" must be a Kafka topic name: 1 to 249 letters, digits, \".\", \"_\" or \"-\"",
-                    at: map.range(of: key))
-            }
+            if let fault = TopicNames.fault(of: text) { findings.error(fault, at: map.range(of: key)) }
             return text
         }
         let standard = TopicNames()
@@ -235,7 +273,9 @@ private struct Reader {
     }
 
     private func readRest(_ top: YAMLMapping, _ configuration: inout Configuration) {
-        if let map = top.mapping("outbox", "\"outbox\"", keys: ["max_mib"]), let value = map.int("max_mib", in: 16...1_048_576) {
+        if let map = top.mapping("outbox", "\"outbox\"", keys: ["max_mib"]),
+            let value = map.int("max_mib", in: 16...1_048_576)
+        {
             configuration.outboxBytes = value << 20
         }
         if let map = top.mapping("limits", "\"limits\"", keys: ["held_signals"]),

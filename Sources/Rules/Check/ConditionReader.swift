@@ -13,19 +13,19 @@ struct ConditionReader {
     /// The condition under `key`, or nil where it is absent or faulty.
     func condition(_ key: String, of mapping: YAMLMapping) -> Condition? {
         guard let text = mapping.text(key), let node = mapping[key] else { return nil }
-        let before = findings.faultCount
+        let before = findings.errorCount
         let terms = TextCut(text, node).split(by: "and").compactMap { term($0, key) }
-        return findings.faultCount == before ? Condition(terms: terms) : nil
+        return findings.errorCount == before ? Condition(terms: terms) : nil
     }
 
     private func term(_ cut: TextCut, _ key: String) -> Condition.Term? {
         let words = cut.words()
         let isNegated = words.count == 4 && words[2].text == "not"
         guard words.count == 3 || isNegated, words[1].text == "is", let valueCut = words.last else {
-            let isOr = words.contains { $0.text == "or" || $0.text == "and" || $0.text == "||" || $0.text == "&&" }
+            let isOr = words.contains { $0.text == "or" || $0.text == "||" || $0.text == "&&" }
             findings.error(
                 "\"\(key)\" cannot read \(Shown.quoted(cut.text)); a condition is STATE is VALUE or STATE is not VALUE",
-                at: cut.isEmpty ? cut.node.range : cut.place,
+                at: cut.place,
                 help: isOr
                     ? "conditions are joined with \"and\" alone; for an \"or\" write two rules, or one more state" : nil
             )
@@ -42,7 +42,8 @@ struct ConditionReader {
         guard let values = declared.values else { return nil }
         guard let place = values.firstIndex(of: value) else {
             findings.unknown(
-                "state \"\(state)\" is never \(Shown.quoted(value))", value, at: valueCut.place, among: values,
+                "state \(Shown.quoted(state)) is never \(Shown.quoted(value))", value, at: valueCut.place,
+                among: values,
                 listing: "it is one of:", isAlwaysListed: true)
             return nil
         }

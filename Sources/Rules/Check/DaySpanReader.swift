@@ -60,7 +60,7 @@ struct DaySpanReader {
         let meant = Self.days.first { $0.lowercased() == short }
         let fix = meant.map { "; write \"\($0)\"" } ?? ""
         return refuse(
-            "no day \(Shown.quoted(cut.text))\(fix)", cut.isEmpty ? cut.node.range : cut.place,
+            "no day \(Shown.quoted(cut.text))\(fix)", cut.place,
             help: "days are Mon, Tue, Wed, Thu, Fri, Sat, Sun")
     }
 
@@ -74,7 +74,7 @@ struct DaySpanReader {
             hour < 24 || hour == 24 && minute == 0
         else {
             return refuse(
-                "no time of day \(Shown.quoted(cut.text))", cut.isEmpty ? cut.node.range : cut.place,
+                "no time of day \(Shown.quoted(cut.text))", cut.place,
                 help: "times are 00:00 to 23:59, and 24:00 as an end")
         }
         guard parts[0].utf8.count == 2 else {

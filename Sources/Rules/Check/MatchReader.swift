@@ -12,11 +12,9 @@ struct MatchReader {
         self.vocabulary = vocabulary
     }
 
-    /// The matches under `key`, one or a list; nil where one of them is faulty.
-    func matches(_ key: String, of mapping: YAMLMapping) -> [Match]? {
-        let before = findings.faultCount
-        let matches = mapping.texts(key).compactMap { match($0.text, $0.node) }
-        return findings.faultCount == before ? matches : nil
+    /// The matches under `key`, one or a list; faulty ones are reported and left out.
+    func matches(_ key: String, of mapping: YAMLMapping) -> [Match] {
+        mapping.texts(key).compactMap { match($0.text, $0.node) }
     }
 
     func match(_ text: String, _ node: YAMLNode) -> Match? {
@@ -27,16 +25,15 @@ struct MatchReader {
         guard isWhole(typeCut, rest, whole), let type = type(typeCut) else { return nil }
         guard !rest.isEmpty else { return Match(type: type, tests: []) }
         let condition = rest.cut(rest.range.lowerBound + "where".utf8.count, rest.range.upperBound)
+        let reader = TestReader(findings, vocabulary, type: type, whole: condition)
+        let before = findings.errorCount
         var tests: [AttributeTest] = []
-        var isFaulty = false
         for part in condition.split(by: "and") {
-            if let test = TestReader(findings, vocabulary, type: type, whole: condition).test(part) {
-                tests.append(test)
-            } else {
-                isFaulty = true
-            }
+            if let test = reader.test(part) { tests.append(test) }
+            // What follows is the rest of the pattern, no test.
+            if reader.isCutPattern(part) { break }
         }
-        return isFaulty ? nil : Match(type: type, tests: tests)
+        return findings.errorCount == before ? Match(type: type, tests: tests) : nil
     }
 
     /// Whether the text has the outer form of a match: a word, and perhaps `where` and something.
@@ -45,11 +42,13 @@ struct MatchReader {
             findings.error("a signal is missing here", at: whole.place)
             return false
         }
-        let names = whole.text.split { $0 == "," || $0 == " " }.filter { $0 != "or" && $0 != "and" }
         if type.last == UInt8(ascii: ",") || rest.first == UInt8(ascii: ",") || rest.has(prefix: "or ") {
+            let names = whole.text.split { $0 == "," || $0 == " " }.filter { $0 != "or" && $0 != "and" }
             let isList = names.allSatisfy { catalogue.type(named: String($0)) != nil }
-            let fix = isList ? "; write [\(names.joined(separator: ", "))]" : "; write a list: [A, B]"
-            findings.error("several signals stand in brackets\(fix)", at: whole.place)
+            let fix = isList ? "; write [\(names.joined(separator: ", "))]" : ""
+            findings.error(
+                "several signals are written as a list\(fix)", at: whole.place,
+                help: isList ? nil : "as [A, B where C = D]")
             return false
         }
         guard !rest.isEmpty else { return true }

@@ -12,6 +12,10 @@ extension PatternFault {
         case CInt(PCRE2_ERROR_MISSING_SQUARE_BRACKET):
             message = "missing ], unterminated character class"
             self.character = max(1, Self.unclosed(in: bytes).bracket.map { character($0) + 1 } ?? character(offset))
+        case CInt(PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS):
+            // The one fault whose offset is its own, not the next character's.
+            message = "unmatched closing parenthesis"
+            self.character = character(offset) + 1
         default:
             var buffer = [UInt8](repeating: 0, count: 256)
             let length = pcre2_get_error_message_8(code, &buffer, buffer.count)

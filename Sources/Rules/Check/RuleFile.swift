@@ -33,7 +33,8 @@ public enum RuleFile {
             set.states += reader.states()
             set.overrides += reader.overrides()
             set.silences += reader.silences()
-            for node in reader.ruleNodes {
+            // Past the limit a rule is not read: that there are too many is told below.
+            for node in reader.ruleNodes.prefix(maximumRules) {
                 guard let ruleReader = RuleReader(node, findings, vocabulary) else { continue }
                 mutes.add(ruleReader)
                 guard let rule = ruleReader.rule() else { continue }
@@ -44,7 +45,7 @@ public enum RuleFile {
         }
         mutes.report()
         guard !sections.contains(where: { $0.findings.hasErrors }) else {
-            return (nil, sections.flatMap { $0.findings.inLineOrder })
+            return (nil, sections.flatMap { $0.findings.inLineOrder }.filter { $0.severity == .error })
         }
         for entry in vocabulary.params.entries { set.params[entry.name] = entry.value.value }
         set.digest = digest(of: files)

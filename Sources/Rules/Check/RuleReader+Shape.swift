@@ -3,18 +3,28 @@ import YAML
 
 /// Which of the four shapes a rule has, and what is missing for it.
 extension RuleReader {
-    /// Nil where the rule has no shape, or a part of it is faulty; that is reported.
-    func shape() -> Shape? {
-        let before = findings.faultCount
-        let on = matches.matches("on", of: mapping)
-        let unless = matches.matches("unless", of: mapping)
-        let count = terms.count("count", of: mapping)
-        let within = terms.duration("within", of: mapping)
-        let when = conditions.condition("when", of: mapping)
-        let wait = terms.duration("for", of: mapping)
+    /// What stands under the keys that make the shape; faulty parts are reported and left out.
+    struct Parts {
+        var on: [Match]
+        var unless: [Match]
+        var count: CountTerm?
+        var within: DurationTerm?
+        var when: Condition?
+        var wait: DurationTerm?
+    }
+
+    func parts() -> Parts {
+        Parts(
+            on: matches.matches("on", of: mapping), unless: matches.matches("unless", of: mapping),
+            count: terms.count("count", of: mapping), within: terms.duration("within", of: mapping),
+            when: conditions.condition("when", of: mapping), wait: terms.duration("for", of: mapping))
+    }
+
+    /// Nil where the rule has no shape, which is reported, or lacks a faulty part.
+    func shape(_ parts: Parts) -> Shape? {
         // Each check names what is absent, not what is faulty: that has been told.
         let isComplete: Bool
-        switch (mapping.has("on"), mapping.has("when")) {
+        switch (mapping.hasOrMeans("on"), mapping.hasOrMeans("when")) {
         case (true, true):
             let condition = mapping["when"]?.scalar.map { Shown.quoted("while: " + $0.text) } ?? "\"while\""
             findings.error(
@@ -27,16 +37,21 @@ extension RuleReader {
         case (true, false): isComplete = checkSignalShape()
         case (false, true): isComplete = checkStateShape()
         }
-        guard isComplete, findings.faultCount == before, let on, let unless else { return nil }
-        if let when, let wait { return .lasts(when: when, for: wait, unless: unless) }
-        if let count, let within { return .tooMany(on: on, count: count, within: within, unless: unless) }
-        if let within { return .noAnswer(on: on, unless: unless, within: within) }
-        return .atOnce(on: on)
+        guard isComplete else { return nil }
+        if let when = parts.when, let wait = parts.wait { return .lasts(when: when, for: wait, unless: parts.unless) }
+        guard !parts.on.isEmpty else { return nil }
+        if let within = parts.within, let count = parts.count {
+            return .tooMany(on: parts.on, count: count, within: within, unless: parts.unless)
+        }
+        if let within = parts.within { return .noAnswer(on: parts.on, unless: parts.unless, within: within) }
+        return .atOnce(on: parts.on)
     }
 
     /// A, B and C.
     private func checkSignalShape() -> Bool {
-        let (hasUnless, hasCount, hasWithin) = (mapping.has("unless"), mapping.has("count"), mapping.has("within"))
+        let (hasUnless, hasCount, hasWithin) = (
+            mapping.hasOrMeans("unless"), mapping.hasOrMeans("count"), mapping.hasOrMeans("within")
+        )
         var isComplete = true
         func refuse(_ message: String, _ key: String, help: String? = nil) {
             findings.error("\(name): \(message)", at: mapping.range(of: key), help: help)
@@ -53,7 +68,7 @@ extension RuleReader {
         }
         // B clears itself when the answer comes after all.
         let isNoAnswer = hasUnless && !hasCount
-        if isComplete, !isNoAnswer, !mapping.has("clear_when"), !mapping.has("clear_after") {
+        if isComplete, !isNoAnswer, !mapping.hasOrMeans("clear_when"), !mapping.hasOrMeans("clear_after") {
             findings.error("\(name) would never clear; add \"clear_when\" or \"clear_after\"", at: place)
             isComplete = false
         }
@@ -76,22 +91,22 @@ extension RuleReader {
                 "\"while\" goes with \"on\"; with \"when\" join the conditions", "while",
                 help: parts.count == 2 ? "write \(Shown.quoted("when: " + parts.joined(separator: " and ")))" : nil)
         }
-        if !mapping.has("for"), !mapping.has("within") {
+        if !mapping.hasOrMeans("for"), !mapping.has("within") {
             refuse("\"when\" needs \"for\" (how long it must last)", "when")
         }
         return isComplete
     }
 
     /// The attributes of `same`, each declared by every signal that it joins.
-    func same(_ shape: Shape?) -> [AttributeName] {
+    func same(_ parts: Parts) -> [AttributeName] {
+        guard !mapping.has("when") else {
+            _ = mapping.texts("same")
+            return []
+        }
         var names: [AttributeName] = []
         var seen: Set<String> = []
-        var joined: [SignalType] = []
-        switch shape {
-        case .atOnce(let on), .tooMany(let on, _, _, _): joined = on.map(\.type)
-        case .noAnswer(let on, let unless, _): joined = on.map(\.type) + unless.map(\.type)
-        case .lasts, nil: break
-        }
+        let isNoAnswer = !mapping.has("count")
+        let joined = (parts.on + (isNoAnswer ? parts.unless : [])).map(\.type)
         for (text, node) in mapping.texts("same") {
             guard seen.insert(text).inserted else {
                 findings.error("\"same\" names \(Shown.quoted(text)) twice", at: node.range)
@@ -102,15 +117,9 @@ extension RuleReader {
                 attribute.map { SignalCatalogue.shipped[type].declared($0) == nil } ?? true
             }
             if let lacking {
-                let entry = SignalCatalogue.shipped[lacking]
-                let sentence = "\(Shown.quoted("same: " + text)) cannot join: signal \"\(entry.name)\" has no attribute"
-                if entry.attributes.isEmpty {
-                    findings.error("\(sentence) \(Shown.quoted(text))", at: node.range, help: "it has no attributes")
-                } else {
-                    findings.unknown(
-                        "\(sentence) \(Shown.quoted(text))", text, at: node.range,
-                        among: entry.attributes.map(\.name.name), listing: "it has:", isAlwaysListed: true)
-                }
+                TestReader.noAttribute(
+                    "\(Shown.quoted("same: " + text)) cannot join: signal", text, of: SignalCatalogue.shipped[lacking],
+                    at: node.range, findings)
             } else if let attribute {
                 names.append(attribute)
             } else {

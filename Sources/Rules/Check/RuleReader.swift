@@ -36,22 +36,23 @@ struct RuleReader {
     var place: SourceRange { id == nil ? mapping.beginning : mapping.range(of: "id") }
 
     func rule() -> Rule? {
-        let before = findings.faultCount
-        if !mapping.has("id") {
+        let before = findings.errorCount
+        if !mapping.hasOrMeans("id") {
             findings.error(
                 "a rule needs \"id\"", at: mapping.beginning, help: "the name by which it is told, muted and silenced")
         } else {
             _ = mapping.text("id")
         }
-        let shape = self.shape()
-        let same = self.same(shape)
+        let parts = self.parts()
+        let shape = self.shape(parts)
+        let same = self.same(parts)
         let severity = self.severity(of: mapping)
-        if !mapping.has("severity") {
+        if !mapping.hasOrMeans("severity") {
             findings.error("\(name) needs \"severity\"", at: place, help: Self.severities)
         }
         let topic = self.topic(of: mapping) ?? Self.defaultTopic
         let escalations = self.escalations(severity: severity ?? .info, topic: topic)
-        let clearWhen = matches.matches("clear_when", of: mapping) ?? []
+        let clearWhen = matches.matches("clear_when", of: mapping)
         let mutedBy = self.mutedBy()
         let isShadow = mapping.choice("mode", of: ["shadow"]) != nil
         let rule = Rule(
@@ -63,7 +64,7 @@ struct RuleReader {
             clearAfter: terms.duration("clear_after", of: mapping), cooldown: terms.duration("cooldown", of: mapping),
             escalations: escalations, mutedBy: mutedBy, isShadow: isShadow, isRemote: mapping.bool("remote") ?? false,
             isEnabled: mapping.bool("enabled") ?? true)
-        return findings.faultCount == before && shape != nil ? rule : nil
+        return findings.errorCount == before && shape != nil ? rule : nil
     }
 
     // MARK: What it says
@@ -105,9 +106,9 @@ struct RuleReader {
             let keys = ["after", "severity", "topic"]
             guard let one = YAMLMapping(element, "\"escalate\"", keys: keys, findings) else { return nil }
             one.require("after")
-            guard let after = terms.duration("after", of: one) else { return nil }
-            return Escalation(
-                after: after, severity: self.severity(of: one) ?? severity, topic: self.topic(of: one) ?? topic)
+            let after = terms.duration("after", of: one)
+            let (ownSeverity, ownTopic) = (self.severity(of: one), self.topic(of: one))
+            return after.map { Escalation(after: $0, severity: ownSeverity ?? severity, topic: ownTopic ?? topic) }
         }
     }
 
@@ -121,7 +122,7 @@ struct RuleReader {
 
     static func unknownRule(_ text: String, at range: SourceRange, _ vocabulary: Vocabulary, _ findings: Findings) {
         findings.unknown(
-            "no rule \(Shown.quoted(text))", text, at: range, among: vocabulary.rules.names, listing: "there is")
+            "no rule \(Shown.quoted(text))", text, at: range, among: vocabulary.rules.names, listing: "rules:")
     }
 
     func lanePatterns(_ key: String, of mapping: YAMLMapping, isListOnly: Bool = false) -> [LanePattern] {
@@ -135,6 +136,11 @@ struct RuleReader {
             if text.isEmpty {
                 findings.error("a lane's name is missing", at: node.range)
                 return nil
+            }
+            if text.contains(where: { "?[]{}".contains($0) }) {
+                findings.warning(
+                    "\(Shown.quoted(text)) is only the lane of that very name: lane patterns know \"*\" alone",
+                    at: node.range)
             }
             return LanePattern(text)
         }

@@ -76,7 +76,7 @@ struct SectionReader {
             findings.error(
                 "list \(Shown.quoted(pair.key)) needs a list of text, not \(pair.value.described)",
                 at: pair.value.range,
-                help: "write \(pair.key): [A, B]")
+                help: "write \(Shown.plain(pair.key)): [A, B]")
         }
         vocabulary.lists.declare(pair.key, elements, at: pair.keyRange, findings)
     }
@@ -114,7 +114,7 @@ struct SectionReader {
             return StateDeclaration(
                 name: pair.key,
                 values: values.map { value in
-                    .init(name: value.key, setBy: quiet.flatMap { matches.matches(value.key, of: $0) } ?? [])
+                    .init(name: value.key, setBy: quiet.map { matches.matches(value.key, of: $0) } ?? [])
                 })
         }
     }
@@ -147,7 +147,8 @@ struct SectionReader {
             if let milliseconds = DurationScalar.milliseconds(text) {
                 if milliseconds > 0 { return .duration(milliseconds) }
                 findings.error(
-                    "parameter \(Shown.quoted(name)) must be at least 1ms, not \(text)", at: pair.value.range)
+                    "parameter \(Shown.quoted(name)) must be at least 1ms, not \(Shown.plain(text))",
+                    at: pair.value.range)
                 return nil
             }
         case .count:

@@ -20,13 +20,15 @@ struct TermReader {
             guard let declared else { return nil }
             if case .count = declared.value {
                 findings.error(
-                    "\"\(key)\" needs a duration, and parameter \"\(name)\" \(declared.phrase)", at: node.range)
+                    "\"\(key)\" needs a duration, and parameter \(Shown.quoted(name)) \(declared.phrase)",
+                    at: node.range)
                 return nil
             }
             return .param(name)
         }
         if let text = node.scalar?.text, vocabulary.params.contains(text) {
-            findings.error("\"\(key)\" needs a duration, not \(node.described); write \"$\(text)\"", at: node.range)
+            findings.error(
+                "\"\(key)\" needs a duration, not \(node.described); write \(Shown.quoted("$" + text))", at: node.range)
             return nil
         }
         return mapping.duration(key).map { .milliseconds($0) }
@@ -39,13 +41,16 @@ struct TermReader {
             guard let declared else { return nil }
             if case .duration = declared.value {
                 findings.error(
-                    "\"\(key)\" needs a whole number, and parameter \"\(name)\" \(declared.phrase)", at: node.range)
+                    "\"\(key)\" needs a whole number, and parameter \(Shown.quoted(name)) \(declared.phrase)",
+                    at: node.range)
                 return nil
             }
             return .param(name)
         }
         if let text = node.scalar?.text, vocabulary.params.contains(text) {
-            findings.error("\"\(key)\" needs a whole number, not \(node.described); write \"$\(text)\"", at: node.range)
+            findings.error(
+                "\"\(key)\" needs a whole number, not \(node.described); write \(Shown.quoted("$" + text))",
+                at: node.range)
             return nil
         }
         guard let number = mapping.int(key) else { return nil }

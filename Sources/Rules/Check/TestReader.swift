@@ -51,18 +51,30 @@ struct TestReader {
     private func attribute(_ name: TextCut) -> SignalCatalogue.Declared? {
         let entry = SignalCatalogue.shipped[type]
         if let attribute = AttributeName(name.text), let declared = entry.declared(attribute) { return declared }
-        findings.unknown(
-            "signal \"\(entry.name)\" has no attribute \(Shown.quoted(name.text))", name.text, at: name.place,
-            among: entry.attributes.map(\.name.name), listing: "it has:", isAlwaysListed: true)
+        Self.noAttribute("signal", name.text, of: entry, at: name.place, findings)
         return nil
+    }
+
+    /// Reports that `entry` has no attribute `name`. The sentence begins with `subject`, and goes on with the signal's name.
+    static func noAttribute(
+        _ subject: String, _ name: String, of entry: SignalCatalogue.Entry, at range: SourceRange, _ findings: Findings
+    ) {
+        let sentence = "\(subject) \"\(entry.name)\" has no attribute \(Shown.quoted(name))"
+        if entry.attributes.isEmpty {
+            findings.error(sentence, at: range, help: "it has no attributes")
+        } else {
+            findings.unknown(
+                sentence, name, at: range, among: entry.attributes.map(\.name.name), listing: "it has:",
+                isAlwaysListed: true)
+        }
     }
 
     private static func sign(of rest: TextCut) -> (String, Int)? {
         for sign in ["!=", "<=", ">=", "=", "<", ">"] as [StaticString] where rest.has(prefix: sign) {
-            // "==" and "=~" of other languages are no signs here.
+            // "==", "=~" and "<>" of other languages are no signs here.
             let next = rest.range.lowerBound + sign.utf8CodeUnitCount
             if next < rest.range.upperBound,
-                rest.bytes[next] == UInt8(ascii: "=") || rest.bytes[next] == UInt8(ascii: "~")
+                [UInt8(ascii: "="), UInt8(ascii: "~"), UInt8(ascii: ">")].contains(rest.bytes[next])
             {
                 return nil
             }
@@ -78,11 +90,21 @@ struct TestReader {
 
     /// Says why `part` is no test, with the way out where what was meant is clear.
     private func refuse(_ part: TextCut, _ name: TextCut, _ rest: TextCut) {
-        let word = rest.cut(rest.range.lowerBound, rest.end { !TextCut.isBlank($0) }).text
-        let meant = [
-            "==": "=", "is": "=", "equals": "=", "<>": "!=", "=~": "matches /…/", "~": "matches /…/", "in": "= a|b|c",
-        ]
-        let fix = name.isEmpty ? "" : meant[word].map { "; write \"\(name.text) \($0)\"" } ?? ""
+        let wordEnd = rest.end { !TextCut.isBlank($0) }
+        let word = rest.cut(rest.range.lowerBound, wordEnd).text
+        let value = rest.cut(wordEnd, rest.range.upperBound).text
+        var meant: String?
+        switch word {
+        case "==", "is", "equals": meant = "= \(value)"
+        case "<>": meant = "!= \(value)"
+        case "=~", "~": meant = "matches \(value.hasPrefix("/") ? value : "/\(value)/")"
+        case "in":
+            let alternatives = value.split { "[]()|, ".contains($0) }
+            meant = alternatives.isEmpty ? nil : "= " + alternatives.joined(separator: "|")
+        default: break
+        }
+        let isClear = !name.isEmpty && !value.isEmpty && meant != nil
+        let fix = isClear ? "; write " + Shown.quoted(name.text + " " + (meant ?? "")) : ""
         findings.error(
             "cannot read the test \(Shown.quoted(part.text))\(fix)", at: part.place,
             help: fix.isEmpty
@@ -93,8 +115,9 @@ struct TestReader {
         let slash = UInt8(ascii: "/")
         guard value.first == slash, value.last == slash, value.range.count >= 2 else {
             let isSplit = value.first == slash && whole.last == slash && value.range.upperBound < whole.range.upperBound
+            let inner = value.text.split(separator: "/").joined(separator: "/")
             findings.error(
-                "a pattern stands between slashes: /\(value.first == slash ? "…" : Self.shortened(value.text))/",
+                "a pattern stands between slashes" + (isSplit ? "" : "; write \(Shown.plain("/\(inner)/"))"),
                 at: value.place,
                 help: isSplit
                     ? "\"and\" between blanks always separates two tests; in a pattern write \\s for the blank" : nil)
@@ -121,7 +144,15 @@ struct TestReader {
         }
     }
 
-    private static func shortened(_ text: String) -> String { text.count > 40 ? "…" : text }
+    /// Whether `part` is the beginning of a pattern that the word "and" cuts in two.
+    func isCutPattern(_ part: TextCut) -> Bool {
+        guard part.range.upperBound < whole.range.upperBound, whole.last == UInt8(ascii: "/") else { return false }
+        let nameEnd = part.end { isNameByte($0) || $0 == UInt8(ascii: ".") }
+        let rest = part.cut(nameEnd, part.range.upperBound)
+        guard rest.has(prefix: "matches") else { return false }
+        let value = rest.cut(rest.range.lowerBound + 7, rest.range.upperBound)
+        return value.first == UInt8(ascii: "/") && (value.last != UInt8(ascii: "/") || value.range.count == 1)
+    }
 
     private func comparison(
         _ sign: String, _ value: TextCut, _ declared: SignalCatalogue.Declared?
@@ -195,7 +226,7 @@ struct TestReader {
         for element in elements {
             guard let one = Self.value(element, declared.kind) else {
                 findings.error(
-                    "list \"\(name)\" holds \(Shown.quoted(element)), and attribute \"\(declared.name.name)\" is a number",
+                    "list \(Shown.quoted(name)) holds \(Shown.quoted(element)), and attribute \"\(declared.name.name)\" is a number",
                     at: value.place)
                 return nil
             }

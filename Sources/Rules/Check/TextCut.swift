@@ -18,8 +18,8 @@ struct TextCut {
     var isEmpty: Bool { range.isEmpty }
     var first: UInt8? { bytes[range].first }
     var last: UInt8? { bytes[range].last }
-    /// Where it stands in the file.
-    var place: SourceRange { node.range(ofBytes: range) }
+    /// Where it stands in the file; the whole scalar where it is empty.
+    var place: SourceRange { range.isEmpty ? node.range : node.range(ofBytes: range) }
 
     func has(prefix: StaticString) -> Bool { starts(prefix, at: range.lowerBound) }
 
@@ -86,9 +86,10 @@ struct TextCut {
     static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
 
     private func starts(_ text: StaticString, at index: Int) -> Bool {
-        text.withUTF8Buffer {
-            index + $0.count <= range.upperBound && bytes[index..<index + $0.count].elementsEqual($0)
-        }
+        let count = text.utf8CodeUnitCount
+        guard index + count <= range.upperBound else { return false }
+        for place in 0..<count where bytes[index + place] != text.utf8Start[place] { return false }
+        return true
     }
 
     private mutating func trim() {

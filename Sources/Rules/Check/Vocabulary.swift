@@ -22,8 +22,8 @@ struct ParamDeclaration {
     /// `is a duration (45s)`, `is a count (3)`.
     var phrase: String {
         switch value {
-        case .count: return "is a count (\(text))"
-        default: return "is a duration (\(text))"
+        case .count: return "is a count (\(Shown.plain(text)))"
+        default: return "is a duration (\(Shown.plain(text)))"
         }
     }
 }
@@ -46,12 +46,12 @@ struct NameTable<Value> {
     }
 
     private(set) var entries: [Entry] = []
+    /// In the order of declaration.
+    private(set) var names: [String] = []
     private var places: [String: Int] = [:]
     private let noun: String
 
     init(_ noun: String) { self.noun = noun }
-
-    var names: [String] { entries.map(\.name) }
 
     subscript(name: String) -> Value? { places[name].map { entries[$0].value } }
 
@@ -84,6 +84,7 @@ struct NameTable<Value> {
                 help: "names are of letters a-z and A-Z, digits, \"_\" and \"-\", and do not begin with \"-\"")
         }
         places[name] = entries.count
+        names.append(name)
         entries.append(Entry(name: name, value: value, findings: findings, range: range))
         return true
     }

@@ -74,7 +74,7 @@ extension RuleEngine {
         }
         if isBroken {
             // It holds, but began anew. What was raised stays: the fact is still one.
-            if memory[place].active.isEmpty { armLasting(place, traces: [Trace(signal)]) }
+            if memory[place].active.isEmpty { armLasting(place, signal) }
             return
         }
         counts.assumed += 1

@@ -61,7 +61,7 @@ extension RuleEngine {
             if !holds { dropWaits(place) }
         case .lasts:
             if holds {
-                armLasting(place, traces: [Trace(signal)])
+                armLasting(place, signal)
             } else {
                 disarmLasting(place)
                 memory[place].lasting.traces = []
@@ -70,12 +70,16 @@ extension RuleEngine {
         }
     }
 
-    /// D: starts the wait at this moment.
-    mutating func armLasting(_ place: Int, traces: [Trace]) {
+    /// D: starts the wait at this moment, with a new beginning of its evidence.
+    mutating func armLasting(_ place: Int, _ signal: StampedSignal) {
         disarmLasting(place)
+        memory[place].lasting.traces = [Trace(signal)]
+        armLasting(place)
+    }
+
+    private mutating func armLasting(_ place: Int) {
         memory[place].lasting.phase = .armed
         memory[place].lasting.start = now
-        memory[place].lasting.traces = traces
         memory[place].lasting.timer = timers.arm(
             at: Self.sum(now, table.rules[place].wait), TimerHeap.Timer(purpose: .lasting, rule: Int32(place)))
     }
@@ -118,14 +122,12 @@ extension RuleEngine {
             if let key { clear(place, key, .answered, signal) } else { clearAll(place, .answered, signal) }
         case .lasts:
             guard memory[place].holds, !memory[place].lasting.isSuspended else { return }
-            var traces = memory[place].lasting.traces
-            memory[place].lasting.traces = []
-            // What began the state stays, the newest U stands for those before it.
-            if traces.count > 1 { traces.removeLast() }
-            traces.append(Trace(signal))
             disarmLasting(place)
-            clearAll(place, .answered, signal)
-            armLasting(place, traces: traces)
+            if !memory[place].active.isEmpty { clearAll(place, .answered, signal) }
+            // What began the state stays, the newest U stands for those before it.
+            if memory[place].lasting.traces.count > 1 { memory[place].lasting.traces.removeLast() }
+            memory[place].lasting.traces.append(Trace(signal))
+            armLasting(place)
         }
     }
 
