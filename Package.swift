@@ -69,8 +69,6 @@ let package = Package(
         tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"], resources: ["Golden"]),
         tests("LoopTests", ["Loop", "CLinux"]),
         tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux", "bed-probe"]),
-        tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite"]),
-        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux"]),
         .executableTarget(
             name: "outbox-probe", dependencies: ["Outbox", "Kafka", "Delivery", "Lane", "Loop"],
             path: "Tests/OutboxProbe", swiftSettings: strict),
