@@ -1,6 +1,5 @@
 import Lane
 
-
 /// What rule files say, checked: every name resolves, every kind fits, no rule is impossible. Not yet for a lane:
 /// parameters are names, lane overrides are not applied. `RuleFile.load` makes one, `RuleTable` compiles it for a lane.
 public struct RuleSet: Sendable {
