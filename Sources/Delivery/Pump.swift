@@ -37,6 +37,8 @@ import Outbox
     var noted: [String: Int64] = [:]
 
     public internal(set) var counts = PumpCounts()
+    /// Told of each message that the brokers have, in its topic's order. For measurements.
+    public var onAcknowledged: (@LoopActor (String, Position) -> Void)?
     /// librdkafka's statistics as they last came: JSON.
     public internal(set) var statistics: [UInt8] = []
     /// How much waits on each topic, by the last look; `oldest` included.

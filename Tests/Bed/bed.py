@@ -19,6 +19,8 @@ the first error ends the bed with code 1.
   kill NAME [SIGNAL]          KILL unless told
   reap NAME MS                waits for its end: `ok CODE`
   await NAME MS TEXT          waits for a line of NAME that contains TEXT; lines before the one found last do not count
+  memory NAME TEXT [window=8] an error when any WINDOW characters of TEXT are in NAME's memory: as text of 8, 16 or 32 bits,
+                              as digits, as key codes, as struct input_event
   opened ID MS                waits until a program has opened ID and set its clock; each opening is awaited once
   wait MS
   scan ID TEXT [gap=4] [hold=0] [suffix=enter] [layout=us] [alt] [first=enter] [drop=AT:COUNT]
@@ -43,6 +45,7 @@ import sys
 import threading
 import time
 
+import memory
 from devices import (ABS_MT_SLOT, ABS_MT_TRACKING_ID, ABS_MT_X, ABS_MT_Y, ABS_X, ABS_Y, BTN_TOUCH, EV_ABS, EV_KEY,
                      EV_SYN, PRESETS, SYN_DROPPED, Device, Node, UMockdev)
 from layouts import ENTER, SUFFIXES, strokes
@@ -223,6 +226,14 @@ class Bed:
 
         child.wait_for(int(milliseconds), found, "a line with %r" % text)
 
+    def memory(self, name, text, *words):
+        rest, told = options(words, {"window": int})
+        if rest:
+            raise ValueError("memory does not know %s" % rest[0])
+        found = memory.search(self.child(name).process.pid, text, told.get("window", 8))
+        if found:
+            raise ValueError("found as " + ", ".join("%s %d times" % pair for pair in sorted(found.items())))
+
     def opened(self, name, milliseconds):
         ready = self.device(name).ready
         if not ready.wait(int(milliseconds) / 1000):
@@ -313,7 +324,7 @@ class Bed:
         """Does what one line says and returns its answer."""
         verbs = {"plug": self.plug, "show": self.show, "unplug": self.unplug, "start": self.start, "kill": self.kill,
                  "reap": self.reap, "await": self.await_line, "opened": self.opened, "scan": self.scan, "key": self.key,
-                 "tap": self.tap, "drag": self.drag, "swipe": self.swipe, "drop": self.drop, "expect": self.expect,
+                 "tap": self.tap, "drag": self.drag, "swipe": self.swipe, "drop": self.drop, "expect": self.expect, "memory": self.memory,
                  "wait": lambda milliseconds: time.sleep(int(milliseconds) / 1000)}
         words = ["line"]
         try:

@@ -75,7 +75,8 @@ class Device:
     def connected(self):
         """A program opened the node. It starts with an empty queue and the wall clock, as the kernel has it."""
         with self.lock:
-            termios.tcflush(self.slave, termios.TCIFLUSH)
+            if not self.gone:
+                termios.tcflush(self.slave, termios.TCIFLUSH)
             self.clock = time.CLOCK_REALTIME
             self.clients += 1
             self.opens += 1

@@ -6,8 +6,9 @@
 ///    track may be cut short. Anywhere in the text: `%`, a letter, digits, `^` and `;`, digits, `=`: the heads of track 1 and 2.
 /// 2. *A trade item is none.* The whole is a valid GTIN (8, 12, 13 or 14 digits with their own check digit); a book or a
 ///    magazine with its add-on (977–979 and 15 or 18 digits); `01` and a valid GTIN-14; or, where the scanner said so by an
-///    AIM id, a GTIN with an add-on, or GS1 element strings that parse to the end. One number in ten passes Luhn by
-///    chance, so without this one product in ten could never be scanned.
+///    AIM id, a GTIN with an add-on, or GS1 element strings that parse to the end and name a GTIN, SSCC or GLN with its
+///    right check digit (to parse alone proves nothing: a card's number that begins with 401 does). One number in ten
+///    passes Luhn by chance, so without this one product in ten could never be scanned.
 /// 3. *Any other run of 13 to 19 digits that passes Luhn is card data*, wherever it stands, also in groups joined by single
 ///    spaces or hyphens. So is a longer run that begins with a card number of a known issuer: a reader set to leave out
 ///    separators puts expiry and service code right behind the number.
@@ -63,7 +64,11 @@ enum CardFilter {
     private static func isTradeItem(
         _ text: UnsafeBufferPointer<UInt32>, _ data: Range<Int>, _ aim: AIMIdentifier?
     ) -> Bool {
-        if let aim, aim.isGS1, GS1ElementString.parse(UnsafeBufferPointer(rebasing: text[data])) != nil { return true }
+        if let aim, aim.isGS1, let content = GS1ElementString.parse(UnsafeBufferPointer(rebasing: text[data])),
+            content.hasValidKey
+        {
+            return true
+        }
         for place in data where digit(text[place]) == nil { return false }
         let digits = Digits(of: text, in: data)
         if GTIN.isValid(digits) || GTIN.isPressWithAddOn(digits) { return true }

@@ -40,11 +40,12 @@ import Loop
     private let rules: [EvdevDeviceRule]
     private let monitor: DeviceMonitor
     private let opener: Opener
+    private let firstRetry: Int64
     private var slots: [String: Slot] = [:]
     private var keymaps: [String: Keymap] = [:]
     private weak var sink: (any FeedSink)?
 
-    /// Attempts to open a node, at 100, 200, 400 … ms: about 13 seconds. udev may set permissions late.
+    /// Attempts to open a node, after 100, 200, 400 … ms: about 6 seconds. udev may set permissions late.
     private static let attempts = 7
     /// After so many failures it is told. The first ones are everyday.
     private static let attemptsUnsaid = 3
@@ -52,13 +53,15 @@ import Loop
     private static let settledMilliseconds: Int64 = 2_000
 
     public convenience init(rules: [EvdevDeviceRule], monitor: DeviceMonitor) {
-        self.init(rules: rules, monitor: monitor, opener: EvdevNode.open)
+        self.init(rules: rules, monitor: monitor, opener: EvdevNode.open, firstRetry: 100)
     }
 
-    init(rules: [EvdevDeviceRule], monitor: DeviceMonitor, opener: @escaping Opener) {
+    /// `firstRetry`: milliseconds after which a node that could not be opened is tried again; doubles each time.
+    init(rules: [EvdevDeviceRule], monitor: DeviceMonitor, opener: @escaping Opener, firstRetry: Int64) {
         self.rules = rules
         self.monitor = monitor
         self.opener = opener
+        self.firstRetry = firstRetry
     }
 
     public func start(_ sink: any FeedSink) throws(FeedError) {
@@ -137,15 +140,16 @@ import Loop
                 [.init("error", error.description), .init("remedy", Self.remedy(error))])
             sink?.receive(.gap(Gap(feed: .evdev, subject: slot.rule.role, reason: "cannot be opened")))
         }
-        guard slot.attempts < Self.attempts else {
-            return note(.warning, "input device given up until it changes or the agent resyncs", slot)
-        }
         retry(slot)
     }
 
     private func retry(_ slot: Slot) {
+        guard slot.attempts < Self.attempts else {
+            return note(.warning, "input device given up until it changes or the agent resyncs", slot)
+        }
         guard slot.retry == nil else { return }
-        slot.retry = EventLoop.shared.schedule(inMilliseconds: 50 << min(slot.attempts, Self.attempts)) {
+        let wait = firstRetry << (max(0, slot.attempts - 1))
+        slot.retry = EventLoop.shared.schedule(inMilliseconds: wait) {
             [weak self, weak slot] in
             guard let self, let slot, slot.device == nil else { return }
             slot.retry = nil
@@ -156,7 +160,8 @@ import Loop
     private static func remedy(_ error: SystemError) -> String {
         switch error.code {
         case EACCES:
-            "the node is not readable for the agent's user: give it the group of the node (lanewatch's udev rule does)"
+            "the agent's user may not read it: give it a line in 60-lanewatch.rules, then udevadm control --reload "
+                + "and udevadm trigger --subsystem-match=input"
         case EPERM: "the unit forbids it: it needs DeviceAllow=char-input r"
         case ENOENT: "udev has not made the node"
         default: "none known; it is tried again when the device changes"
@@ -278,6 +283,6 @@ extension EvdevFeed: EvdevDeviceOwner {
         }
         if Boottime.milliseconds() - slot.openedAt >= Self.settledMilliseconds { slot.attempts = 0 }
         slot.attempts += 1
-        if slot.attempts < Self.attempts { retry(slot) }
+        retry(slot)
     }
 }

@@ -8,6 +8,8 @@ enum GS1ElementString {
     struct Content: Hashable {
         /// Whether AI 01 or 02 is there, and its check digit right.
         var gtinIsValid: Bool?
+        /// It names a trade item, a parcel or a place (GTIN, SSCC, GLN) whose check digit is right.
+        var hasValidKey = false
     }
 
     /// Nil unless the whole of `text` is element strings with known identifiers and lengths.
@@ -30,7 +32,9 @@ enum GS1ElementString {
                 let digits = Digits(of: text, in: place..<end)
                 content.gtinIsValid = GTIN.isValid(digits) && content.gtinIsValid != false
             }
-            if identifier.isLocation, !GTIN.hasCheckDigit(Digits(of: text, in: place..<end)) { return nil }
+            if identifier.isGTIN || identifier.isPlace, GTIN.hasCheckDigit(Digits(of: text, in: place..<end)) {
+                content.hasValidKey = true
+            }
             place = end
             if place < text.count {
                 if text[place] == groupSeparator {
@@ -53,8 +57,8 @@ enum GS1ElementString {
         /// Of those whose length is known without a separator.
         let isPredefined: Bool
         let isGTIN: Bool
-        /// An SSCC or a GLN, told from sixteen digits of a card (411 and thirteen more) by its check digit alone.
-        let isLocation: Bool
+        /// An SSCC or a GLN, which have check digits as GTINs have.
+        let isPlace: Bool
 
         init?(_ text: UnsafeBufferPointer<UInt32>, at place: Int) {
             func digit(_ offset: Int) -> Int? {
@@ -84,7 +88,7 @@ enum GS1ElementString {
             default: return nil
             }
             isGTIN = gtin
-            isLocation = two == 0 || two == 41
+            isPlace = two == 0 || two == 41
             guard place + digits <= text.count else { return nil }
             for offset in 2..<max(2, digits) where digit(offset) == nil { return nil }
         }

@@ -73,7 +73,8 @@ import Loop
         failures = 0
     }
 
-    private func read() {
+    /// Tells all news there is, at most `newsAtOnce`.
+    func read() {
         for _ in 0..<Self.newsAtOnce {
             guard let source, let news = source.next() else { return }
             switch news {
