@@ -26,7 +26,8 @@ enum Kcat {
         let (code, lines) = try Program.run(
             path,
             [
-                "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X",
+                "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "fetch.wait.max.ms=10",
+                "-X",
                 "broker.address.family=v4",
             ],
             seconds: 60)

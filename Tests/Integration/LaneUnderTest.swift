@@ -138,7 +138,12 @@ final class LaneUnderTest {
             if depth == 0 { return }
             usleep(50_000)
         }
-        throw TestFault("after \(seconds) s the outbox still holds \(depth) messages")
+        let delivery = ((try? page("/metrics")) ?? "").split(separator: "\n").filter {
+            $0.hasPrefix("lanewatch_delivery") || $0.hasPrefix("lanewatch_outbox") || $0.hasPrefix("lanewatch_topics")
+        }
+        throw TestFault(
+            "after \(seconds) s the outbox still holds \(depth) messages; \(delivery); the log: \(log.suffix(25).joined(separator: "\n"))"
+        )
     }
 
     func records(_ topic: String) throws -> [Record] { try Kcat.read(cluster.bootstrap, topic) }
@@ -151,7 +156,11 @@ final class Bed {
 
     init() throws {
         let script = Places.repository.appending(path: "Tests/Bed/bed.py").path
-        program = try Program("/usr/bin/python3", ["-u", script])
+        program = try Program("/usr/bin/python3", ["-B", "-u", script])
+        guard let greeting = program.awaitLine(seconds: 20, { $0.hasPrefix("ok bed") }) else {
+            throw TestFault("the bed does not start: \(program.lines)")
+        }
+        read = greeting.index + 1
     }
 
     deinit {

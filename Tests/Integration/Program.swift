@@ -26,16 +26,17 @@ final class Program: @unchecked Sendable {
         process.standardOutput = output
         process.standardError = output
         process.standardInput = input
-        output.fileHandleForReading.readabilityHandler = { [weak self] handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                self?.finish()
-            } else {
-                self?.take(data, onLine)
-            }
-        }
         try process.run()
+        // A thread that reads until the end: Foundation's readability handler at times never tells of it.
+        let reading = output.fileHandleForReading
+        Thread { [weak self] in
+            while true {
+                let data = reading.availableData
+                guard !data.isEmpty, let self else { break }
+                self.take(data, onLine)
+            }
+            self?.finish()
+        }.start()
     }
 
     deinit { if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) } }

@@ -51,13 +51,17 @@ extension Integration {
             _ = try lane.send(
                 #"{"type":"payment.started","pay":"P1","txn":"T1","amount":1299,"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","ack":true}"#
             )
-            try awaitRecords(lane, "sco.interventions.payment") { $0.contains { $0.value?["severity"]?.text == "critical" } }
+            try awaitRecords(lane, "sco.interventions.payment") {
+                $0.contains { $0.value?["severity"]?.text == "critical" }
+            }
             _ = try lane.send(#"{"type":"payment.approved","pay":"P1","txn":"T1","ack":true}"#)
             // The scanner's cable is pulled, and put in again.
             bed.command("unplug scan1")
             try awaitRecords(lane, "sco.interventions") { $0.contains { $0.rule == "scanner-gone" } }
             bed.command("plug scan1 scanner node=event3 vendor=05e0 product=1200")
-            try awaitRecords(lane, "sco.interventions") { $0.contains { $0.rule == "scanner-gone" && $0.state == "cleared" } }
+            try awaitRecords(lane, "sco.interventions") {
+                $0.contains { $0.rule == "scanner-gone" && $0.state == "cleared" }
+            }
             #expect(bed.command("grab scan1") == "grab 0")
 
             let calls = try lane.records("sco.interventions")
