@@ -19,7 +19,7 @@ let package = Package(
     products: [
         .executable(name: "lanewatch", targets: ["lanewatch"]),
         // For Benchmarks/, which is a package of its own.
-        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Kafka", "Agent"]),
+        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Outbox", "Kafka", "Delivery", "Agent"]),
     ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
@@ -69,12 +69,19 @@ let package = Package(
         tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"], resources: ["Golden"]),
         tests("LoopTests", ["Loop", "CLinux"]),
         tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux", "bed-probe"]),
-        tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite"]),
+        .executableTarget(
+            name: "outbox-probe", dependencies: ["Outbox", "Kafka", "Delivery", "Lane", "Loop"],
+            path: "Tests/OutboxProbe", swiftSettings: strict),
+        tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite", "outbox-probe"]),
         tests("KafkaTests", ["Kafka", "Loop", "CLinux"]),
-        tests("DeliveryTests", ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux"]),
+        tests(
+            "DeliveryTests",
+            ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux", "outbox-probe"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
+        tests(
+            "Integration", ["Feeds", "Kafka", "Lane", "lanewatch", "bed-probe"]),
         tests("AgentTests", ["Agent", "Lane", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]

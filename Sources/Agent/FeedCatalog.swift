@@ -38,7 +38,8 @@ enum FeedCatalog {
     private static func user(_ name: String) throws(FeedError) -> UInt32 {
         if let number = UInt32(name) { return number }
         guard let entry = getpwnam(name) else {
-            throw FeedError("socket: no user \"\(name)\" on this machine; make it, or take it out of users", isRetriable: false)
+            throw FeedError(
+                "socket: no user \"\(name)\" on this machine; make it, or take it out of users", isRetriable: false)
         }
         return entry.pointee.pw_uid
     }
@@ -48,7 +49,8 @@ enum FeedCatalog {
         if let number = UInt32(name) { return number }
         guard let entry = getgrnam(name) else {
             throw FeedError(
-                "socket: no group \"\(name)\" on this machine; systemd-sysusers makes those of the package", isRetriable: false)
+                "socket: no group \"\(name)\" on this machine; systemd-sysusers makes those of the package",
+                isRetriable: false)
         }
         return entry.pointee.gr_gid
     }

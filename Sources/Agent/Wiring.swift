@@ -28,6 +28,7 @@ import Rules
     /// Reloads that were refused because the new rules were wrong.
     public private(set) var refusedReloads = 0
     public private(set) var reloads = 0
+    public private(set) var lastReloadWasRefused = false
     public let startedAt = Boottime.milliseconds()
     let detection = DetectionTimes()
 
@@ -42,7 +43,8 @@ import Rules
     ///   - outbox: Open; the agent closes it.
     ///   - log: Where all modules' words go. Called on the lane's thread.
     public nonisolated init(
-        _ configuration: Configuration, rules: RuleFiles, outbox: Outbox, localTime: any LocalTime, hooks: Hooks = Hooks(),
+        _ configuration: Configuration, rules: RuleFiles, outbox: Outbox, localTime: any LocalTime,
+        hooks: Hooks = Hooks(),
         log: @escaping @LoopActor (Notice) -> Void
     ) {
         self.configuration = configuration
@@ -64,7 +66,8 @@ import Rules
                 after: Self.lastKnown(recovered), boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: LaneClock.isWallSynchronised)
             let recovery = Recovery(
-                recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock, away: away)
+                recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock,
+                away: away)
             for notice in recovery.notices { log(notice) }
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump)
@@ -87,7 +90,9 @@ import Rules
     }
 
     private func startPump() async throws -> Pump {
-        let pump = Pump(PumpConfiguration(producer: KafkaSettings.producer(configuration)), outbox: outbox) { [log] in log($0) }
+        let pump = Pump(PumpConfiguration(producer: KafkaSettings.producer(configuration)), outbox: outbox) { [log] in
+            log($0)
+        }
         try await pump.start()
         self.pump = pump
         return pump
@@ -160,9 +165,9 @@ import Rules
                 .info, "the lane is watched",
                 [
                     .init("lane.id", "\(configuration.identity.partitionKey)"), .init("version", Version.text),
-                    .init("librdkafka", LibraryVersion.current.description), .init("rules.digest", rules.set.digest),
-                    .init("outbox.epoch", String(recovered.epoch)),
-                    .init("away.ms", away.map { String($0) } ?? "unknown"),
+                    .init("library", "librdkafka " + LibraryVersion.current.description), .init("rules.digest", rules.set.digest),
+                    .init("epoch", String(recovered.epoch)),
+                    .init("milliseconds", away.map { String($0) } ?? "unknown"),
                 ]))
     }
 
@@ -200,17 +205,22 @@ import Rules
             log(
                 Notice(
                     diagnostic.severity == .error ? .error : .warning, "a rule file has a fault",
-                    [.init("fault", diagnostic.headline)]))
+                    [.init("error", diagnostic.headline)]))
         }
         guard let loaded, let runner else {
             refusedReloads += 1
-            log(Notice(.error, "the new rules are refused; the old ones stay", [.init("rules.digest", rules.set.digest)]))
+            lastReloadWasRefused = true
+            log(
+                Notice(
+                    .error, "the new rules are refused; the old ones stay", [.init("rules.digest", rules.set.digest)]))
             return false
         }
         reloads += 1
+        lastReloadWasRefused = false
         rules = loaded
         runner.adopt(
-            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime), facts: [Facts.rules: loaded.kept])
+            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime), facts: [Facts.rules: loaded.kept]
+        )
         log(Notice(.info, "new rules are in force", [.init("rules.digest", loaded.set.digest)]))
         return true
     }

@@ -9,7 +9,7 @@ public struct PumpConfiguration: Sendable {
     public var windowPerTopic = 1000
     public var windowBytes = 8 << 20
     /// Rows read at once.
-    public var leaseRows = 250
+    public var leaseRows = 500
     /// Acknowledgements are written down when this many are together or this long after the first.
     public var settleCount = 500
     public var settleAfter: Int64 = 100

@@ -143,7 +143,8 @@ public struct LaneMessages: Sendable {
 
     /// A header value is text without control characters (CloudEvents 1.0.2, section 3.1); what is not is left out.
     private static func headerValue(_ text: String) -> String? {
-        guard !text.isEmpty, text.utf8.count <= 1024, text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+        guard !text.isEmpty, text.utf8.count <= 1024,
+            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
         else { return nil }
         return text
     }

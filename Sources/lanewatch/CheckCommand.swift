@@ -8,7 +8,7 @@ import YAML
 /// `lanewatch check`: every fault of rule files, or of the configuration and its rules, in one run.
 enum CheckCommand {
     static func perform(_ arguments: Arguments) -> Int32 {
-        var files = arguments.all(Table.ruleFiles)
+        let files = arguments.all(Table.ruleFiles)
         var diagnostics: [Diagnostic] = []
         if let path = arguments[Table.checkConfig] {
             guard files.isEmpty else {
@@ -20,18 +20,20 @@ enum CheckCommand {
             diagnostics += file.diagnostics
             if let configuration = file.configuration {
                 diagnostics += KafkaSettings.diagnostics(configuration, file.source)
-                files = configuration.ruleFiles
+                diagnostics += RuleFiles.load(configuration.ruleFiles).diagnostics
             }
-        } else if files.isEmpty {
-            Terminal.error("lanewatch check: nothing to check; give rule files, or --config FILE\n")
-            return 2
+        } else {
+            guard !files.isEmpty else {
+                Terminal.error("lanewatch check: nothing to check; give rule files, or --config FILE\n")
+                return 2
+            }
+            var contents: [(name: String, bytes: [UInt8])] = []
+            for file in files {
+                guard let bytes = Files.read(file, for: "check") else { return 2 }
+                contents.append((file, bytes))
+            }
+            diagnostics = RuleFile.load(files: contents).diagnostics
         }
-        var contents: [(name: String, bytes: [UInt8])] = []
-        for file in files {
-            guard let bytes = Files.read(file, for: "check") else { return 2 }
-            contents.append((file, bytes))
-        }
-        if !contents.isEmpty { diagnostics += RuleFile.load(files: contents).diagnostics }
         show(diagnostics, asJSON: arguments.has(Table.json))
         return diagnostics.contains { $0.severity == .error } ? 1 : 0
     }

@@ -60,7 +60,8 @@ enum DemoCommand {
             }
         }
         try Blocking.run { try await agent.start() }
-        screen.introduce(bootstrap: cluster.bootstrap, topics: topics, partitions: partitions, milliseconds: milliseconds)
+        screen.introduce(
+            bootstrap: cluster.bootstrap, topics: topics, partitions: partitions, milliseconds: milliseconds)
         play(Simulation.events(milliseconds: milliseconds), for: milliseconds, at: socket.path)
         let summary = Blocking.value { await self.drain(agent) }
         Blocking.run { await agent.stop() }
@@ -71,7 +72,9 @@ enum DemoCommand {
     private static func topics(of configuration: Configuration, _ rules: RuleFiles) -> [String] {
         var topics = configuration.topics.all
         for rule in rules.set.rules {
-            for topic in [rule.topic] + rule.escalations.map(\.topic) where !topics.contains(topic) { topics.append(topic) }
+            for topic in [rule.topic] + rule.escalations.map(\.topic) where !topics.contains(topic) {
+                topics.append(topic)
+            }
         }
         return topics
     }
@@ -88,7 +91,9 @@ enum DemoCommand {
             for event in events {
                 wait(until: event.at)
                 let answer = try client.send(Array(event.line.utf8))
-                if let error = answer.error { Terminal.error("lanewatch demo: the agent refused \(event.line): \(error)\n") }
+                if let error = answer.error {
+                    Terminal.error("lanewatch demo: the agent refused \(event.line): \(error)\n")
+                }
             }
         } catch {
             Terminal.error("lanewatch demo: \(error)\n")
@@ -126,7 +131,7 @@ enum DemoCommand {
     }
 
     private static func temporaryFolder() -> String? {
-        var template = Array("/tmp/lanewatch-demo-XXXXXX".utf8CString)
+        var template = Array(("/tmp/lanewatch-demo-" + String(repeating: "X", count: 6)).utf8CString)
         guard mkdtemp(&template) != nil else { return nil }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -34,7 +34,8 @@ import Rules
         let key = intervention.key.map { " \($0.name)=\($0.value)" }.joined()
         let text: String
         switch change.kind {
-        case .raise: text = Terminal.coloured("RAISE    \(intervention.title)\(key)", Self.colour(intervention.severity))
+        case .raise:
+            text = Terminal.coloured("RAISE    \(intervention.title)\(key)", Self.colour(intervention.severity))
         case .escalate:
             text = Terminal.coloured("ESCALATE \(intervention.title)\(key)", Self.colour(intervention.severity))
         case .update: text = "update   \(intervention.title)\(key)"

@@ -3,7 +3,8 @@ import CommandLine
 
 /// The program's commands: parsing, help, the manual page and completions are all made from this table.
 enum Table {
-    static let noColor = Option(flag: "no-color", help: "Plain text, also on a terminal. NO_COLOR in the environment does the same.")
+    static let noColor = Option(
+        flag: "no-color", help: "Plain text, also on a terminal. NO_COLOR in the environment does the same.")
 
     // run
     static let config = Option(
@@ -24,14 +25,17 @@ enum Table {
         ],
         exitCodes: [
             .init(0, "It was told to stop and has stopped."),
-            .init(1, "The configuration or a rule file is wrong, or the lane cannot be watched; standard error says why."),
+            .init(
+                1, "The configuration or a rule file is wrong, or the lane cannot be watched; standard error says why."),
             .init(2, "Wrong usage: an unknown option, a missing argument."),
         ])
 
     // check
-    static let ruleFiles = Positional("FILE", .file(suffixes: ["yaml"]), .manyOrNone, help: "Rule files; together they are one set.")
+    static let ruleFiles = Positional(
+        "FILE", .file(suffixes: ["yaml"]), .manyOrNone, help: "Rule files; together they are one set.")
     static let checkConfig = Option(
-        "config", short: "c", "FILE", .file(suffixes: ["yaml"]), help: "Check this configuration, and the rules that it names.")
+        "config", short: "c", "FILE", .file(suffixes: ["yaml"]),
+        help: "Check this configuration, and the rules that it names.")
     static let json = Option(flag: "json", help: "One JSON object a line and finding, for editors.")
     static let check = Command(
         "check", "find what is wrong in rule files and the configuration",
@@ -50,7 +54,9 @@ enum Table {
         ])
 
     // test
-    static let testFiles = Positional("FILE", .file(suffixes: ["test.yaml"]), .many, help: "Test files: X.test.yaml tests X.yaml beside it, or what its rules: names.")
+    static let testFiles = Positional(
+        "FILE", .file(suffixes: ["test.yaml"]), .many,
+        help: "Test files: X.test.yaml tests X.yaml beside it, or what its rules: names.")
     static let test = Command(
         "test", "run the tests of rule files",
         description: [
@@ -69,7 +75,8 @@ enum Table {
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true, isRequired: true,
         help: "Rule file. May be given more than once; together they are one set.")
     static let store = Option("store", "NAME", default: "0", help: "The store, where ids of interventions matter.")
-    static let recording = Positional("RECORDING", .file(suffixes: ["jsonl"]), .one, help: "Signals as JSON Lines; - is standard input.")
+    static let recording = Positional(
+        "RECORDING", .file(suffixes: ["jsonl"]), .one, help: "Signals as JSON Lines; - is standard input.")
     static let replay = Command(
         "replay", "run rules over a recording",
         description: [
@@ -79,14 +86,18 @@ enum Table {
         ],
         positionals: [recording], options: [replayRules, store],
         examples: [
-            .init("lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl", "Runs the shipped rules over a recording.")
+            .init(
+                "lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl",
+                "Runs the shipped rules over a recording.")
         ])
 
     // signal
     static let signalType = Positional("TYPE", .text, .one, help: "A signal of the catalogue: payment.started.")
     static let signalAttributes = Positional("NAME=VALUE", .text, .manyOrNone, help: "Its attributes.")
-    static let socket = Option("socket", short: "s", "PATH", .path, default: "/run/lanewatch/pos.sock", help: "The agent's socket.")
-    static let timeout = Option("timeout", "DURATION", .duration, default: "5s", help: "How long to wait for the answer.")
+    static let socket = Option(
+        "socket", short: "s", "PATH", .path, default: "/run/lanewatch/pos.sock", help: "The agent's socket.")
+    static let timeout = Option(
+        "timeout", "DURATION", .duration, default: "5s", help: "How long to wait for the answer.")
     static let signal = Command(
         "signal", "tell the agent that something happened",
         description: [
@@ -105,7 +116,8 @@ enum Table {
     // demo
     static let length = Option("for", "DURATION", .duration, default: "30s", help: "How long.")
     static let demoRules = Option(
-        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml", repeats: true,
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml",
+        repeats: true,
         help: "Rule file. May be given more than once.")
     static let demo = Command(
         "demo", "see it work, without a till and without a broker",
@@ -124,10 +136,13 @@ enum Table {
         ])
 
     // manual
-    static let form = Positional("FORM", .choice(["man", "bash"]), .one, help: "man: a manual page; bash: completions.")
+    static let form = Positional(
+        "FORM", .choice(["man", "bash"]), .one, help: "man: a manual page; bash: completions.")
     static let manual = Command(
         "manual", "print the manual page or completions",
-        description: ["Prints lanewatch(1) as a manual page, or completions for bash; `make install` puts them in place."],
+        description: [
+            "Prints lanewatch(1) as a manual page, or completions for bash; `make install` puts them in place."
+        ],
         positionals: [form],
         examples: [
             .init("lanewatch manual man | man -l -", "Shows the manual page."),

@@ -49,24 +49,60 @@ import Testing
 
     /// Each wrong file, and the first line that is said of it.
     @Test(arguments: [
-        ("", "/etc/lanewatch/lanewatch.yaml: error: the configuration is empty; it needs format, store, lane, rules and kafka"),
+        (
+            "",
+            "/etc/lanewatch/lanewatch.yaml: error: the configuration is empty; it needs format, store, lane, rules and kafka"
+        ),
         (least + "kafak: {}\n", "6:1: error: unknown key \"kafak\" in the configuration; did you mean \"kafka\"?"),
-        (least + "timezone: Europe/Berln\n", "6:11: error: no time zone \"Europe/Berln\" on this machine; write an IANA name such as Europe/Berlin"),
+        (
+            least + "timezone: Europe/Berln\n",
+            "6:11: error: no time zone \"Europe/Berln\" on this machine; write an IANA name such as Europe/Berlin"
+        ),
         (least + "devices: [{role: scanner}]\n", "6:12: error: device \"scanner\" says nothing to know it by"),
-        (least + "devices: [{role: gun, usb: \"05e0:1200\"}]\n", "6:18: error: device \"gun\" needs \"kind\": its role is none of them"),
-        (least + "devices: [{role: scanner, usb: 5e0:1200}]\n", "6:32: error: \"usb\" needs vendor:product in hexadecimal as lsusb prints it, such as \"05e0:1200\", not \"5e0:1200\""),
-        (least + "devices: [{role: scanner, kind: scaner, name: x}]\n", "6:33: error: \"kind\" cannot be \"scaner\"; did you mean \"scanner\"?"),
-        (least + "devices: [{role: scanner, name: x, layout: qq}]\n", "6:44: error: device scanner: xkb-data has no layout qq; us, de, fr and gb are some"),
-        (least + "devices: [{role: scanner, name: x, terminators: entr}]\n", "6:49: error: no terminator \"entr\"; did you mean \"enter\"?"),
-        (least + "socket: {mode: \"0999\"}\n", "6:16: error: \"mode\" needs permission bits in octal, such as \"0660\""),
+        (
+            least + "devices: [{role: gun, usb: \"05e0:1200\"}]\n",
+            "6:18: error: device \"gun\" needs \"kind\": its role is none of them"
+        ),
+        (
+            least + "devices: [{role: scanner, usb: 5e0:1200}]\n",
+            "6:32: error: \"usb\" needs vendor:product in hexadecimal as lsusb prints it, such as \"05e0:1200\", not \"5e0:1200\""
+        ),
+        (
+            least + "devices: [{role: scanner, kind: scaner, name: x}]\n",
+            "6:33: error: \"kind\" cannot be \"scaner\"; did you mean \"scanner\"?"
+        ),
+        (
+            least + "devices: [{role: scanner, name: x, layout: qq}]\n",
+            "6:44: error: device scanner: xkb-data has no layout qq; us, de, fr and gb are some"
+        ),
+        (
+            least + "devices: [{role: scanner, name: x, terminators: entr}]\n",
+            "6:49: error: no terminator \"entr\"; did you mean \"enter\"?"
+        ),
+        (
+            least + "socket: {mode: \"0999\"}\n",
+            "6:16: error: \"mode\" needs permission bits in octal, such as \"0660\""
+        ),
         (least + "socket: {line_bytes: 5}\n", "6:22: error: \"line_bytes\" must be 256 to 1048576, not 5"),
         (least + "topics: {audit: sco.interventions}\n", "6:10: error: two of \"topics\" have the same name"),
-        (least + "topics: {audit: \"a b\"}\n", "6:17: error: a topic's name is made of letters, digits, \".\", \"_\" and \"-\""),
+        (
+            least + "topics: {audit: \"a b\"}\n",
+            "6:17: error: a topic's name is made of letters, digits, \".\", \"_\" and \"-\""
+        ),
         (least + "log: {level: loud}\n", "6:14: error: \"level\" cannot be \"loud\""),
         (least + "simulate: yes\n", "6:11: error: \"simulate\" needs true or false, not \"yes\"; write true"),
-        ("format: 2\nstore: a\nlane: b\nrules: r\nkafka: {bootstrap.servers: x}\n", "1:9: error: \"format\" must be 1, not 2: this agent knows no other"),
-        ("format: 1\nstore: a/b\nlane: b\nrules: r\nkafka: {bootstrap.servers: x}\n", "2:8: error: \"store\" must be 1 to 64 letters, digits, \".\", \"_\" or \"-\", not \"a/b\""),
-        ("format: 1\nstore: a\nlane: b\nrules: r\nkafka: {acks: all}\n", "5:9: error: \"kafka\" needs \"bootstrap.servers\": host:port,host:port,…"),
+        (
+            "format: 2\nstore: a\nlane: b\nrules: r\nkafka: {bootstrap.servers: x}\n",
+            "1:9: error: \"format\" must be 1, not 2: this agent knows no other"
+        ),
+        (
+            "format: 1\nstore: a/b\nlane: b\nrules: r\nkafka: {bootstrap.servers: x}\n",
+            "2:8: error: \"store\" must be 1 to 64 letters, digits, \".\", \"_\" or \"-\", not \"a/b\""
+        ),
+        (
+            "format: 1\nstore: a\nlane: b\nrules: r\nkafka: {acks: all}\n",
+            "5:9: error: \"kafka\" needs \"bootstrap.servers\": host:port,host:port,…"
+        ),
     ])
     func namesTheFault(_ text: String, _ first: String) {
         let file = read(text)
@@ -123,7 +159,8 @@ import Testing
     @Test func withoutASynchronisedClockTheGapIsUnknownAndTimeNeverGoesBack() {
         let (clock, away) = LaneClock.begin(after: saved, boot: "b", boottime: 10, wall: 5000, isSynchronised: true)
         #expect(away == nil && clock.offset + 10 == 6001)
-        let (_, unsynchronised) = LaneClock.begin(after: saved, boot: "b", boottime: 10, wall: 9000, isSynchronised: false)
+        let (_, unsynchronised) = LaneClock.begin(
+            after: saved, boot: "b", boottime: 10, wall: 9000, isSynchronised: false)
         #expect(unsynchronised == nil)
     }
 
@@ -133,6 +170,7 @@ import Testing
     }
 
     @Test func aStoresZoneFollowsSummerTime() {
-        #expect(StoreZone.exists("Europe/Berlin") && !StoreZone.exists("../etc/passwd") && !StoreZone.exists("Mars/Base"))
+        #expect(
+            StoreZone.exists("Europe/Berlin") && !StoreZone.exists("../etc/passwd") && !StoreZone.exists("Mars/Base"))
     }
 }

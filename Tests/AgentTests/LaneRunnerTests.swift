@@ -29,7 +29,10 @@ import Testing
         var changes: [Change] = []
         var durable = 0
 
-        init(_ folder: Folder, rules: String = LaneRunnerTests.rules, heldLimit: Int = 1000, maximumBytes: Int64 = 512 << 20) async throws {
+        init(
+            _ folder: Folder, rules: String = LaneRunnerTests.rules, heldLimit: Int = 1000,
+            maximumBytes: Int64 = 512 << 20
+        ) async throws {
             let identity = LaneIdentity(store: "1", lane: "L1")
             outbox = try Outbox(OutboxConfiguration(folder: folder.path, maximumBytes: maximumBytes))
             let recovered = try await outbox.recover()
@@ -53,7 +56,8 @@ import Testing
 
         func send(_ type: String, _ name: String, _ value: String) async throws -> Int64 {
             let signal = Signal(
-                try #require(SignalType(type)), [Attribute(try #require(AttributeName(name)), .text(value))], feed: .pos)
+                try #require(SignalType(type)), [Attribute(try #require(AttributeName(name)), .text(value))], feed: .pos
+            )
             return try await withCheckedThrowingContinuation { (done: CheckedContinuation<Int64, any Error>) in
                 runner.receive(signal) { result in done.resume(with: result.mapError { $0 as any Error }) }
             }
@@ -122,7 +126,8 @@ import Testing
         var numbers: [Int64] = []
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
             for i in 0..<2000 {
-                lane.runner.receive(Signal(.itemRefused, [Attribute(code, .text("\(i % 700)"))], feed: .pos)) { result in
+                lane.runner.receive(Signal(.itemRefused, [Attribute(code, .text("\(i % 700)"))], feed: .pos)) {
+                    result in
                     if case .success(let number) = result { numbers.append(number) }
                     if i == 1999 { done.resume() }
                 }
@@ -142,7 +147,7 @@ import Testing
         var resumed = false
         lane.runner.whenRoom { resumed = true }
         for _ in 0..<100 where !resumed { await lane.pause(milliseconds: 20) }
-        #expect(resumed && lane.runner.gaps == 1)
+        #expect(resumed && lane.runner.gaps[.evdev] == 1)
         try await lane.end()
     }
 

@@ -97,7 +97,8 @@ import YAML
         var lines = [
             "# Signals", "",
             "What a lane can say. Generated from `rules/signals.yaml`; rule files name these types and attributes, and the POS",
-            "application's [socket](socket.md) takes those that name `pos`. Attributes are text unless they say int.", "",
+            "application's [socket](socket.md) takes those that name `pos`. Attributes are text unless they say int.",
+            "",
             "| signal | attributes | from | meaning |", "|---|---|---|---|",
         ]
         for entry in entries {
@@ -106,7 +107,8 @@ import YAML
                 return "`\(attribute.name)` int" + (attribute.unit.isEmpty ? "" : " (\(attribute.unit))")
             }
             lines.append(
-                "| `\(entry.name)` | \(attributes.joined(separator: ", ")) | \(entry.from.joined(separator: ", ")) | \(entry.doc) |")
+                "| `\(entry.name)` | \(attributes.joined(separator: ", ")) | \(entry.from.joined(separator: ", ")) | \(entry.doc) |"
+            )
         }
         return (lines + [""]).joined(separator: "\n")
     }

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct JSONTests {
     @Test(arguments: [
-        (#"{"a":[1,-2,3.5,true,false,null,"x"]}"#, 1), ("[]", 1), ("\"\\u00e9\\ud83d\\ude00\\n\"", 1), (" 0 ", 1), ("-0", 1),
+        (#"{"a":[1,-2,3.5,true,false,null,"x"]}"#, 1), ("[]", 1), ("\"\\u00e9\\ud83d\\ude00\\n\"", 1), (" 0 ", 1),
+        ("-0", 1),
         ("9223372036854775807", 1), ("1e3", 1),
     ])
     func accepts(_ text: String, _ n: Int) throws {
@@ -15,10 +16,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "expected a value", 0), ("{", "expected a string in double quotes", 1), (#"{"a" 1}"#, "expected \":\" after the name", 5),
+        ("", "expected a value", 0), ("{", "expected a string in double quotes", 1),
+        (#"{"a" 1}"#, "expected \":\" after the name", 5),
         ("[1,]", "expected a value", 3), ("01", "a number must not begin with 0", 0), (#""\x""#, "unknown escape", 2),
-        ("\"abc", "the string has no end", 4), ("tru", "expected a value", 0), ("1 2", "expected nothing after the value", 2),
-        (#""\ud800""#, "half of a surrogate pair", 7), ("-", "expected a value", 1), ("1.", "expected a digit after the point", 2),
+        ("\"abc", "the string has no end", 4), ("tru", "expected a value", 0),
+        ("1 2", "expected nothing after the value", 2),
+        (#""\ud800""#, "half of a surrogate pair", 7), ("-", "expected a value", 1),
+        ("1.", "expected a digit after the point", 2),
     ])
     func refuses(_ text: String, _ message: String, _ offset: Int) {
         #expect(throws: JSONFault(message: message, offset: offset)) { try JSONValue(parsing: text) }

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct TimeTests {
     @Test(arguments: [
-        (0, "1970-01-01T00:00:00.000Z"), (1_767_607_200_000, "2026-01-05T10:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
+        (0, "1970-01-01T00:00:00.000Z"), (1_767_607_200_000, "2026-01-05T10:00:00.000Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
         (951_782_399_999, "2000-02-28T23:59:59.999Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
         (4_107_542_399_000, "2100-02-28T23:59:59.000Z"), (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
     ])
@@ -83,14 +84,18 @@ import Testing
 }
 
 @Suite struct EditDistanceTests {
-    @Test(arguments: [("within", "witin", 1), ("open", "opened", 2), ("ab", "ba", 1), ("", "abc", 3), ("same", "same", 0)])
+    @Test(arguments: [
+        ("within", "witin", 1), ("open", "opened", 2), ("ab", "ba", 1), ("", "abc", 3), ("same", "same", 0),
+    ])
     func counts(_ a: String, _ b: String, _ distance: Int) {
         #expect(EditDistance.between(a, b) == distance)
         #expect(EditDistance.between(b, a) == distance)
     }
 
     @Test func suggestsOnlyWhatIsNear() {
-        #expect(EditDistance.nearest(to: "payment.decline", among: ["payment.started", "payment.declined"]) == "payment.declined")
+        #expect(
+            EditDistance.nearest(to: "payment.decline", among: ["payment.started", "payment.declined"])
+                == "payment.declined")
         #expect(EditDistance.nearest(to: "major", among: ["info", "warning", "critical"]) == nil)
     }
 }

@@ -140,9 +140,10 @@ import YAML
                 x.yaml:4:10: warning: no rule asks for state "basket"
                     4 | states: {basket: {open: touch}}
                       |          ^^^^^^
-                x.yaml:5:18: warning: "L0?" is only the lane of that very name: lane patterns know "*" alone
+                x.yaml:5:18: warning: "L0?" is no lane: names are of letters, digits, ".", "_" and "-"
                     5 | lanes: [{match: ["L0?"], set: {wait: 5s}}]
                       |                  ^^^^^
+                      = help: in a pattern "*" stands for any characters, and no other sign means anything
                 x.yaml:7:78: warning: rule "a": "within" (10m) is longer than "clear_after" (5m)
                     7 |   - {id: a, on: touch, count: 3, within: $used, severity: info, clear_after: 5m}
                       |                                                                              ^^

@@ -20,7 +20,8 @@ enum RuleBenchmark {
             """
         // Half on types that the stream has, with values that it has not; half on types that it has not.
         for i in 0..<max(0, count - 3) {
-            text += i % 2 == 0
+            text +=
+                i % 2 == 0
                 ? "  - {id: r\(i), on: item.refused where reason = reason\(i), severity: info, clear_after: 1m}\n"
                 : "  - {id: r\(i), on: pos.state where state = state\(i), severity: info, clear_after: 1m}\n"
         }
@@ -55,7 +56,9 @@ enum RuleBenchmark {
             for item in 0..<8 {
                 let sku = AttributeValue.text("40063813339\(item)1")
                 add(.touch, [Attribute(.x, .int(10)), Attribute(.y, .int(20))])
-                add(.scanRead, [Attribute(.code, sku), Attribute(.sym, .text("EAN-13")), Attribute(.check, .text("ok"))])
+                add(
+                    .scanRead,
+                    [Attribute(.code, sku), Attribute(.sym, .text("EAN-13")), Attribute(.check, .text("ok"))])
                 add(.itemAccepted, [Attribute(.sku, sku), txn, Attribute(.price, .int(349))])
                 add(.screenChanged, [Attribute(.screen, .text("basket"))])
                 add(.scaleStable, [Attribute(.grams, .int(512))])
@@ -98,7 +101,8 @@ enum RuleBenchmark {
             }
         }
         var figures = Table(
-            "Rules: signals a second on one core", ["rules", "parsed", "of 3 rules", "from JSON", "handlers a signal", "state, bytes"])
+            "Rules: signals a second on one core",
+            ["rules", "parsed", "of 3 rules", "from JSON", "handlers a signal", "state, bytes"])
         for (place, size) in sizes.enumerated() {
             figures.add(
                 "\(size)", thousands(parsed[place].median), round(parsed[place].median / parsed[0].median, 3),
@@ -134,7 +138,8 @@ enum RuleBenchmark {
                 samples.add(Double(Boottime.nanoseconds() - begin) / 1e3)
             }
             figures.add(
-                "\(sizes[place])", round(samples.median, 2), round(samples.quantile(0.99), 2), round(samples.quantile(0.999), 2))
+                "\(sizes[place])", round(samples.median, 2), round(samples.quantile(0.99), 2),
+                round(samples.quantile(0.999), 2))
         }
         figures.show()
     }
@@ -153,7 +158,9 @@ enum RuleBenchmark {
             var engine = RuleEngine(table: old)
             for signal in stream(2000) { _ = engine.step(signal) }
             begin = Boottime.nanoseconds()
-            _ = engine.adopt(new, at: LaneInstant(milliseconds: 1_767_700_000_000), wall: WallInstant(milliseconds: 1_767_700_000_000))
+            _ = engine.adopt(
+                new, at: LaneInstant(milliseconds: 1_767_700_000_000),
+                wall: WallInstant(milliseconds: 1_767_700_000_000))
             swap.add(Double(Boottime.nanoseconds() - begin) / 1e6)
         }
         var figures = Table("Rules: reload of 1003 rules, ms", ["what", "median", "worst"])

@@ -53,7 +53,8 @@ private struct Reader {
         else { return }
         top.require("format", "store", "lane", "rules", "kafka")
         if let format = top.int("format"), format != 1 {
-            findings.error("\"format\" must be 1, not \(format): this agent knows no other", at: top.range(of: "format"))
+            findings.error(
+                "\"format\" must be 1, not \(format): this agent knows no other", at: top.range(of: "format"))
         }
         configuration.identity = LaneIdentity(store: name(top, "store"), lane: name(top, "lane"))
         if let zone = top.text("timezone") { configuration.timezone = timezone(zone, at: top.range(of: "timezone")) }
@@ -72,7 +73,9 @@ private struct Reader {
         guard let text = top.text(key) else { return "" }
         let isGood =
             !text.isEmpty && text.utf8.count <= 64
-            && text.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0123456789._-".unicodeScalars.contains($0)) }
+            && text.unicodeScalars.allSatisfy {
+                $0.isASCII && ($0.properties.isAlphabetic || "0123456789._-".unicodeScalars.contains($0))
+            }
         if !isGood {
             findings.error(
                 "\"\(key)\" must be 1 to 64 letters, digits, \".\", \"_\" or \"-\", not \(Shown.quoted(text))",
@@ -84,7 +87,8 @@ private struct Reader {
     private func timezone(_ zone: String, at range: SourceRange) -> String {
         if !StoreZone.exists(zone) {
             findings.error(
-                "no time zone \(Shown.quoted(zone)) on this machine; write an IANA name such as Europe/Berlin", at: range,
+                "no time zone \(Shown.quoted(zone)) on this machine; write an IANA name such as Europe/Berlin",
+                at: range,
                 help: "they lie below /usr/share/zoneinfo")
         }
         return zone
@@ -99,14 +103,16 @@ private struct Reader {
         }
         guard
             let map = top.mapping(
-                "socket", "\"socket\"", keys: ["path", "mode", "group", "users", "groups", "lines_per_second", "line_bytes", "connections"])
+                "socket", "\"socket\"",
+                keys: ["path", "mode", "group", "users", "groups", "lines_per_second", "line_bytes", "connections"])
         else { return }
         var socket = Configuration.Socket()
         if let text = map.text("path") {
             socket.path = path(text)
             if socket.path.utf8.count > 107 {
                 findings.error(
-                    "the socket's path has \(socket.path.utf8.count) bytes; Linux allows 107", at: map.range(of: "path"))
+                    "the socket's path has \(socket.path.utf8.count) bytes; Linux allows 107", at: map.range(of: "path")
+                )
             }
         }
         if let text = map.text("mode") {
@@ -127,7 +133,8 @@ private struct Reader {
 
     private func readDevices(_ top: YAMLMapping, _ configuration: inout Configuration) {
         let keys = [
-            "role", "kind", "name", "usb", "phys", "link", "udev", "layout", "variant", "prefix", "suffix", "terminators",
+            "role", "kind", "name", "usb", "phys", "link", "udev", "layout", "variant", "prefix", "suffix",
+            "terminators",
             "gap", "silence", "min_length", "max_length",
         ]
         for map in top.mappings("devices", "a device", keys: keys) {
@@ -136,7 +143,9 @@ private struct Reader {
             var device = EvdevDeviceRule(role: role, kind: kind(of: map, role), match: match(of: map, role))
             readScan(map, &device.scan)
             // What can only be said of the whole: a layout that is not installed, bounds that cross.
-            if let problem = device.problems().first, !device.match.isEmpty, !role.isEmpty, !device.scan.terminators.isEmpty {
+            if let problem = device.problems().first, !device.match.isEmpty, !role.isEmpty,
+                !device.scan.terminators.isEmpty
+            {
                 findings.error(problem, at: map.range(of: map.has("layout") ? "layout" : "role"))
             }
             configuration.devices.append(device)
@@ -264,7 +273,9 @@ private struct Reader {
     }
 
     private func readRest(_ top: YAMLMapping, _ configuration: inout Configuration) {
-        if let map = top.mapping("outbox", "\"outbox\"", keys: ["max_mib"]), let value = map.int("max_mib", in: 16...1_048_576) {
+        if let map = top.mapping("outbox", "\"outbox\"", keys: ["max_mib"]),
+            let value = map.int("max_mib", in: 16...1_048_576)
+        {
             configuration.outboxBytes = value << 20
         }
         if let map = top.mapping("limits", "\"limits\"", keys: ["held_signals"]),

@@ -24,7 +24,8 @@ public enum KafkaSettings {
                 setting.index >= ownCount ? configuration.kafka[setting.index - ownCount] : nil
             }
             findings.error(
-                "librdkafka \(LibraryVersion.current) says: \(fault)", at: setting?.keyRange ?? configuration.kafka.first?.keyRange,
+                "librdkafka \(LibraryVersion.current) says: \(fault)",
+                at: setting?.keyRange ?? configuration.kafka.first?.keyRange,
                 help: setting == nil ? "settings that do not go together with delivery's own are refused too" : nil)
         }
         guard !findings.hasErrors else { return findings.inLineOrder }

@@ -18,6 +18,9 @@ struct LineFramer {
     /// Up to here there is no line feed.
     private var searched = 0
     private var isSkipping = false
+    private var lineFeeds = 0
+    /// The number of the line told last, from 1; blank lines count.
+    private(set) var number = 0
 
     init(limit: Int) { self.limit = limit }
 
@@ -44,6 +47,7 @@ struct LineFramer {
                 } else if buffer.count - start > limit {
                     release()
                     isSkipping = true
+                    number = lineFeeds + 1
                     return .oversized
                 }
                 return nil
@@ -51,13 +55,14 @@ struct LineFramer {
             let line = start..<end
             start = end + 1
             searched = start
+            lineFeeds += 1
             if isSkipping {
                 isSkipping = false
                 continue
             }
-            if line.count > limit { return .oversized }
-            if isBlank(line) { continue }
-            return .line(line)
+            if line.count <= limit, isBlank(line) { continue }
+            number = lineFeeds
+            return line.count > limit ? .oversized : .line(line)
         }
     }
 

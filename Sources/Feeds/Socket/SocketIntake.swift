@@ -62,7 +62,7 @@ struct SocketIntake {
 
     private static let tradeItems: [AttributeName] = ["code", "sku"].compactMap { AttributeName($0) }
 
-    private static func isCardData(_ attribute: Attribute) -> Bool {
+    static func isCardData(_ attribute: Attribute) -> Bool {
         switch attribute.value {
         case .int(let number): return CardText.isSuspect(number)
         case .text(let text):

@@ -137,10 +137,14 @@ struct RuleReader {
                 findings.error("a lane's name is missing", at: node.range)
                 return nil
             }
-            if text.contains(where: { "?[]{}".contains($0) }) {
+            let isPossible = text.utf8.allSatisfy {
+                isNameByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "*")
+            }
+            if !isPossible {
                 findings.warning(
-                    "\(Shown.quoted(text)) is only the lane of that very name: lane patterns know \"*\" alone",
-                    at: node.range)
+                    "\(Shown.quoted(text)) is no lane: names are of letters, digits, \".\", \"_\" and \"-\"",
+                    at: node.range,
+                    help: "in a pattern \"*\" stands for any characters, and no other sign means anything")
             }
             return LanePattern(text)
         }

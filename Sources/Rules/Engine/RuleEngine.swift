@@ -61,18 +61,30 @@ public struct RuleEngine: Sendable {
     /// The moment of the last signal or timer; nil before the first.
     public var moment: LaneInstant? { now == .min ? nil : LaneInstant(milliseconds: now) }
 
-    /// The deadlines that wait: when, of which rule and key, the earliest first. For people; linear.
-    public var waiting: [(at: LaneInstant, rule: String, key: [KeyPart])] {
+    /// A moment at which something will happen by itself.
+    public struct Deadline: Hashable, Sendable {
+        public var at: LaneInstant
+        /// What will happen: raise, escalate or clear.
+        public var kind: Change.Kind
+        public var rule: String
+        public var key: [KeyPart]
+    }
+
+    /// The deadlines that wait, the earliest first. For people; linear.
+    public var waiting: [Deadline] {
         timers.pending.map { deadline, timer in
             let rule = table.rules[Int(timer.rule)]
             let held = memory[Int(timer.rule)]
             let key: InstanceKey
+            let kind: Change.Kind
             switch timer.purpose {
-            case .wait: key = held.waits.key(at: Int(timer.place))
-            case .lasting: key = .lane
-            case .escalate, .clearAfter: key = held.active.key(at: Int(timer.place))
+            case .wait: (kind, key) = (.raise, held.waits.key(at: Int(timer.place)))
+            case .lasting: (kind, key) = (.raise, .lane)
+            case .escalate: (kind, key) = (.escalate, held.active.key(at: Int(timer.place)))
+            case .clearAfter: (kind, key) = (.clear, held.active.key(at: Int(timer.place)))
             }
-            return (LaneInstant(milliseconds: deadline), rule.id, parts(of: key, rule))
+            return Deadline(
+                at: LaneInstant(milliseconds: deadline), kind: kind, rule: rule.id, key: parts(of: key, rule))
         }
     }
 

@@ -1,16 +1,22 @@
 import Lane
+import YAML
 
 /// A change as tests and replays write it: `45s raise payment-timeout pay=P1 warning`.
 public enum ResultLine {
     /// The line for `change`, `start` being 0; nil for a change without a line (an `update` makes none).
     public static func text(of change: Change, from start: LaneInstant) -> String? {
         let time = time(milliseconds: change.at.milliseconds(since: start))
+        return withoutTime(change).map { "\(time) \($0)" }
+    }
+
+    /// `raise payment-timeout pay=P1 warning`
+    static func withoutTime(_ change: Change) -> String? {
         let intervention = change.intervention
-        let subject = [intervention.rule] + intervention.key.map { "\($0.name)=\(quoted($0.value))" }
+        let subject =
+            [change.kind.rawValue, intervention.rule] + intervention.key.map { "\($0.name)=\(quoted($0.value))" }
         switch change.kind {
-        case .raise, .escalate:
-            return ([time, change.kind.rawValue] + subject + [intervention.severity.name]).joined(separator: " ")
-        case .clear: return ([time, change.kind.rawValue] + subject).joined(separator: " ")
+        case .raise, .escalate: return (subject + [intervention.severity.name]).joined(separator: " ")
+        case .clear: return subject.joined(separator: " ")
         case .update: return nil
         }
     }
@@ -22,15 +28,7 @@ public enum ResultLine {
 
     /// Milliseconds of `45s`, `500ms`, `2m`, `1h`, `0s`; nil for anything else.
     public static func milliseconds(of text: some StringProtocol) -> Int64? {
-        let digits = text.utf8.prefix { $0 >= 48 && $0 <= 57 }
-        guard !digits.isEmpty, digits.count <= 15 else { return nil }
-        let factors: [(unit: String, factor: Int64)] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
-        let unit = String(text.dropFirst(digits.count))
-        guard let number = Int64(String(decoding: digits, as: UTF8.self)),
-            let factor = factors.first(where: { $0.unit == unit })?.factor
-        else { return nil }
-        let (product, overflow) = number.multipliedReportingOverflow(by: factor)
-        return overflow ? nil : product
+        DurationScalar.milliseconds(String(text))
     }
 
     /// A value as lines hold it: bare, or as a JSON string where it is empty or holds a blank, a quote or a control

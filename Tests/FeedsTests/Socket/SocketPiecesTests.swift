@@ -56,6 +56,16 @@ import Testing
         }
     }
 
+    @Test func linesHaveTheNumberThatAnEditorShows() {
+        var framer = LineFramer(limit: 4)
+        var numbers: [Int] = []
+        for byte in Array("a\n\n \nb\ncccccc\nddddddddd\n\ne\n".utf8) {
+            [byte].withUnsafeBytes { framer.append($0) }
+            while framer.next() != nil { numbers.append(framer.number) }
+        }
+        #expect(numbers == [1, 4, 5, 6, 8])
+    }
+
     @Test func theLimitIsALineOfExactlySoMany() {
         #expect(frame(Array("aaaa\n".utf8), limit: 4) { 2 } == ["aaaa"])
         #expect(frame(Array("aaaaa\nb\n".utf8), limit: 4) { 2 } == ["<oversized>", "b"])
