@@ -21,7 +21,8 @@ the first error ends the bed with code 1.
   await NAME MS TEXT          waits for a line of NAME that contains TEXT; lines before the one found last do not count
   memory NAME TEXT [window=8] an error when any WINDOW characters of TEXT are in NAME's memory: as text of 8, 16 or 32 bits,
                               as digits, as key codes, as struct input_event
-  opened ID MS                waits until a program has opened ID and set its clock; each opening is awaited once
+  opened ID MS                waits until a program has opened ID and set its clock, and 100 ms more: what is typed at
+                              the moment of opening is no whole code to anybody. Each opening is awaited once
   wait MS
   scan ID TEXT [gap=4] [hold=0] [suffix=enter] [layout=us] [alt] [first=enter] [drop=AT:COUNT]
                               types TEXT (\\x1d and the like are read): gap ms from key to key, hold ms down. suffix: enter
@@ -36,10 +37,13 @@ the first error ends the bed with code 1.
   end
 """
 
+import glob
 import os
+import select
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -171,8 +175,25 @@ class Bed:
         if "hidden" not in told:
             self.link(device, path)
         for subsystem, place, attributes, properties in added:
+            self.let_read()
             # add_device sends the uevent `add` itself.
             self.places[name][1].append(self.testbed.add_device(subsystem, place, None, attributes, properties))
+
+    def uevent(self, place, action):
+        self.let_read()
+        self.testbed.uevent(place, action)
+
+    def let_read(self):
+        """Waits until every listener has room: umockdev aborts when a socket is full. A connected datagram socket is writable
+        when the other side's queue is not full."""
+        for path in glob.glob(self.root + "/event*"):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listener:
+                try:
+                    listener.connect(path)
+                except OSError:
+                    continue  # It has gone: umockdev finds that out by itself.
+                if not select.select([], [listener], [], 10)[1]:
+                    raise ValueError("a program does not read its uevents")
 
     def link(self, device, path):
         os.makedirs(os.path.dirname(self.root + path), exist_ok=True)
@@ -180,7 +201,7 @@ class Bed:
 
     def show(self, name):
         self.link(self.device(name), self.places[name][0])
-        self.testbed.uevent(self.places[name][1][-1], "change")
+        self.uevent(self.places[name][1][-1], "change")
 
     def unplug(self, name):
         device = self.device(name)
@@ -190,7 +211,7 @@ class Bed:
         device.remove()
         del self.devices[name]
         for place in reversed(added):
-            self.testbed.uevent(place, "remove")
+            self.uevent(place, "remove")
             self.testbed.remove_device(place)
 
     # MARK: Programs
@@ -239,6 +260,7 @@ class Bed:
         if not ready.wait(int(milliseconds) / 1000):
             raise ValueError("%s: nobody opened it within %s ms" % (name, milliseconds))
         ready.clear()
+        time.sleep(0.1)
 
     # MARK: Typing and touching
 

@@ -71,6 +71,12 @@ final class EvdevBed {
         try tell("await p 10000 started")
     }
 
+    /// Waits until the probe has opened `device`, and for longer than the gap of these tests: before that no code counts as
+    /// whole.
+    func opened(_ device: String = "s") throws {
+        try tell(["opened \(device) 8000", "wait 300"])
+    }
+
     /// Waits for a line that contains `text`, after the one found last.
     func await(_ text: String) throws { try tell("await p 5000 '\(text)'") }
 

@@ -200,6 +200,22 @@ import Testing
         #expect(typist.take() == ["4006381333931 - ok"])
     }
 
+    @Test func aCodeThatBeganBeforeTheDeviceWasOpenedIsNone() {
+        let typist = ScanTypist()
+        typist.decoder.begin(at: typist.now, held: [])
+        typist.type("06381333931")
+        typist.enter()
+        #expect(typist.take() == ["rejected after_drop"])
+        let later = ScanTypist()
+        later.decoder.begin(at: later.now, held: [KeyCode.leftShift])
+        later.now += 60_000
+        later.type("a")
+        later.send(KeyCode.leftShift, 0)
+        later.type("bcdef")
+        later.enter()
+        #expect(later.take() == ["Abcdef - none"])
+    }
+
     @Test func modifiersHeldThroughADropCount() {
         let typist = ScanTypist()
         typist.decoder.drop(at: typist.now, held: [KeyCode.leftShift])
@@ -238,6 +254,9 @@ import Testing
                 decoder.drop(at: now, held: [UInt16(truncatingIfNeeded: random.next() % 128)])
                 outcome = nil
             case 2 where random.next() % 8 == 0: outcome = decoder.close()
+            case 3 where random.next() % 8 == 0:
+                decoder.begin(at: now, held: KeyCode.modifiers)
+                outcome = nil
             default:
                 let code = UInt16(truncatingIfNeeded: random.next() % 16 == 0 ? random.next() : random.next() % 128)
                 outcome = decoder.key(code, value: Int32(random.next() % 4), at: now)

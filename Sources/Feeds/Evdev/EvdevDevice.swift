@@ -32,10 +32,11 @@ import Loop
         self.decoder = decoder
     }
 
-    /// Begins to read; what is queued already is read before this returns.
-    func start(_ owner: any EvdevDeviceOwner) throws(SystemError) {
+    /// Begins to read; what is queued already is read before this returns. `held`: the modifiers that are down.
+    func start(_ owner: any EvdevDeviceOwner, held: [UInt16]) throws(SystemError) {
         guard let raw = node?.raw else { return }
         self.owner = owner
+        decoder.begin(at: Boottime.monotonicNanoseconds() / 1000, held: held)
         try EventLoop.shared.watch(raw, for: .readable) { [weak self] readiness in self?.ready(readiness) }
         ready(.readable)
     }

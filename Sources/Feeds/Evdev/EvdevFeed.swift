@@ -107,12 +107,7 @@ import Loop
         do throws(SystemError) {
             let node = EvdevNode(owning: try opener(path))
             let identity = try node.identify()
-            // The node may belong to another device by now; what is not on the list is not read.
-            if let vendor = slot.facts.vendor, let product = slot.facts.product,
-                (vendor, product) != (identity.vendor, identity.product)
-            {
-                throw SystemError("open", code: ENXIO)
-            }
+            guard belongs(identity, to: slot.facts) else { throw SystemError("open", code: ENODEV) }
             guard identity.suits(slot.rule.kind), let decoder = decoder(for: slot.rule) else {
                 slot.isUnsuitable = true
                 note(.debug, "input node does not suit its role", slot)
@@ -123,12 +118,21 @@ import Loop
             slot.openedAt = Boottime.milliseconds()
             note(.info, "input device opened", slot)
             slot.isToldBlind = false
-            try device.start(self)
+            try device.start(self, held: identity.held)
         } catch {
             slot.device?.stop()
             slot.device = nil
             failed(slot, error)
         }
+    }
+
+    /// Whether the node just opened is the device that was meant. By the time its news is read it may be gone and its node
+    /// another's: what is not on the list is not read, and nothing is read twice. The kernel takes a device out of /sys before
+    /// it gives its node to the next.
+    private func belongs(_ identity: EvdevIdentity, to facts: DeviceFacts) -> Bool {
+        if let vendor = facts.vendor, vendor != identity.vendor { return false }
+        if let product = facts.product, product != identity.product { return false }
+        return access(facts.syspath, F_OK) == 0
     }
 
     private func failed(_ slot: Slot, _ error: SystemError) {
@@ -211,6 +215,8 @@ import Loop
 extension EvdevFeed: DeviceWatcher {
     func deviceCame(_ device: DeviceFacts) {
         guard device.class == .input, let rule = rules.rule(for: device), rule.kind != .presence else { return }
+        // Two devices never share a node: the news that an earlier one went is lost or late.
+        for other in slots.values where other.facts.node == device.node { deviceWent(other.facts) }
         let slot = Slot(device, rule)
         slots[device.syspath] = slot
         open(slot)

@@ -14,6 +14,8 @@ struct EvdevIdentity: Hashable {
     var hasKeys: Bool
     /// It says when a finger comes down.
     var hasTouch: Bool
+    /// The modifiers that are down as it is opened.
+    var held: [UInt16]
 
     /// Whether a device that can do this can play `kind`. A scanner's second node, which has volume keys only, cannot.
     func suits(_ kind: EvdevDeviceRule.Kind) -> Bool {
@@ -86,14 +88,19 @@ final class EvdevNode {
             product: UInt16(truncatingIfNeeded: libevdev_get_id_product(device)),
             typesText: has(EventType.key, KeyCode.enter) && has(EventType.key, 2) && has(EventType.key, 11),
             hasKeys: libevdev_has_event_type(device, UInt32(EventType.key)) == 1,
-            hasTouch: has(EventType.key, KeyCode.touch) || has(EventType.absolute, KeyCode.trackingID))
+            hasTouch: has(EventType.key, KeyCode.touch) || has(EventType.absolute, KeyCode.trackingID),
+            held: held(device))
     }
 
     /// The modifiers that are down now; empty when the device does not say.
     func heldModifiers() -> [UInt16] {
         guard let device = try? context() else { return [] }
         defer { libevdev_free(device) }
-        return KeyCode.modifiers.filter { libevdev_get_event_value(device, UInt32(EventType.key), UInt32($0)) != 0 }
+        return held(device)
+    }
+
+    private func held(_ device: OpaquePointer) -> [UInt16] {
+        KeyCode.modifiers.filter { libevdev_get_event_value(device, UInt32(EventType.key), UInt32($0)) != 0 }
     }
 
     private func context() throws(SystemError) -> OpaquePointer {

@@ -18,6 +18,8 @@ protocol InputDecoder: AnyObject {
     /// The stamp at which `quiet` has something to say, unless events come before.
     var due: Int64? { get }
 
+    /// The device was opened at `at`, perhaps in the middle of something. `held`: the modifiers that are down.
+    func begin(at: Int64, held: [UInt16])
     func event(type: UInt16, code: UInt16, value: Int32, at: Int64) -> InputOutcome?
     /// It is `at` now, and no earlier event is unread.
     func quiet(at: Int64) -> InputOutcome?
@@ -30,6 +32,7 @@ protocol InputDecoder: AnyObject {
 extension InputDecoder {
     var isOpen: Bool { false }
     var due: Int64? { nil }
+    func begin(at: Int64, held: [UInt16]) {}
     func quiet(at: Int64) -> InputOutcome? { nil }
     func drop(at: Int64, held: [UInt16]) {}
     func ended() -> InputOutcome? { nil }

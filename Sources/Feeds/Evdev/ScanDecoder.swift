@@ -43,8 +43,9 @@ final class ScanDecoder: InputDecoder {
     /// Modifiers that are down, a bit each in the order of `KeyCode.modifiers`.
     private var held: UInt8 = 0
     private var isAfterDead = false
-    /// Keys were lost: until a terminator or a long pause nothing is believed.
+    /// Keys were lost: until a terminator or a pause of `doubt` nothing is believed.
     private var isInDoubt = false
+    private var doubt: Int64 = 0
     private var swipeEnd: Int64 = .min
 
     init(options: ScanOptions, layout: any KeyLayout) {
@@ -75,20 +76,31 @@ final class ScanDecoder: InputDecoder {
 
     /// It is `at` now and no earlier key is unread: ends a burst that was followed by silence.
     func settle(at: Int64) -> Outcome? {
-        guard elapsed(at) >= silence else { return nil }
+        let pause = elapsed(at)
+        if pause >= doubt, !isOpen { isInDoubt = false }
+        guard pause >= silence else { return nil }
         isInDoubt = false
         return isOpen ? end(bySilence: true) : nil
     }
 
     /// Keys were lost before `at`. `held`: the modifiers that are down now, as the kernel says. Locks count as off.
     func drop(at: Int64, held: [UInt16]) {
+        doubtAll(at, held, pause: silence)
+        if isOpen { spoil(.afterDrop) }
+    }
+
+    /// The device was opened at `at`: a code may have been half typed by then. Its next key would come within the gap; what
+    /// comes later is whole.
+    func begin(at: Int64, held: [UInt16]) { doubtAll(at, held, pause: gap) }
+
+    private func doubtAll(_ at: Int64, _ held: [UInt16], pause: Int64) {
         layout.reset()
         alt = AltNumpad()
         self.held = 0
         isAfterDead = false
         for code in held where KeyCode.modifiers.contains(code) { _ = hold(code) }
         isInDoubt = true
-        if isOpen { spoil(.afterDrop) }
+        doubt = pause
         lastKey = max(lastKey, at)
     }
 

@@ -42,7 +42,7 @@ struct ScannedCode: Hashable {
 
 /// Why a burst of keys was no code: the `reason` of `scan.rejected`.
 enum ScanRejection: String, Hashable, CaseIterable {
-    /// Keys were lost in it or right before it: whatever it reads, it may be false.
+    /// Keys were lost in it or right before it, or it had begun when the device was opened: what it reads may be false.
     case afterDrop = "after_drop"
     case tooLong = "too_long"
     case tooShort = "too_short"
