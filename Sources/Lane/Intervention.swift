@@ -85,7 +85,8 @@ public struct Intervention: Hashable, Sendable {
     public var raisedAt: WallInstant
     public var clearedAt: WallInstant?
     public var reason: ClearReason?
-    /// The signals that made it fire, the oldest first; at most 8, of a longer chain the first and the newest ones.
+    /// The signals that made it fire, the oldest first; at most 8. Of repeats the first signal and the newest ones stay, of
+    /// a count above 8 the newest.
     public var evidence: [Evidence]
     public var remoteResolvable: Bool
     /// A rule in shadow mode: counted and shown to rule authors, calls nobody.

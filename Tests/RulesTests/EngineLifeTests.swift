@@ -347,6 +347,15 @@ import Testing
         #expect(raised.intervention.id == id)
     }
 
+    @Test func raisedTwiceInOneMillisecondIsTwoInterventions() throws {
+        let changes = try RuleSet([help]).changes([
+            "0s help.requested", "0s staff.cleared", "0s help.requested", "0s staff.cleared", "0s help.requested",
+        ])
+        #expect(changes.map(\.kind) == [.raise, .clear, .raise, .clear, .raise])
+        #expect(Set(changes.map(\.intervention.id)).count == 3)
+        #expect(changes[0].intervention.id == changes[1].intervention.id)
+    }
+
     @Test func lateTimersSaySoWithoutAnotherID() throws {
         let set = RuleSet([try .b("slow", on: "payment.started", unless: "payment.approved", within: "45s")])
         let line = try GivenLine(parsing: "0s payment.started")

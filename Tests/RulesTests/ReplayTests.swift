@@ -132,6 +132,29 @@ import Testing
         }
     }
 
+    /// However the lanes are spread, the lines are the same; the numbers add up.
+    @Test(arguments: [2, 3, 16]) func partsGiveWhatOneGives(_ count: Int) throws {
+        var lane = RandomLane(seed: 5)
+        var lines: [String] = []
+        for signal in lane.stream(600) {
+            var json = JSONWriter()
+            let name = lane.dice.pick(["a", "b", "c d", "quote \"", nil])
+            SignalLine.write(signal, lane: name, into: &json)
+            lines.append(json.text)
+        }
+        lines.append(#"{"lane" : "b", "t": 9999999999999, "seq": 601, "type": "help.requested"}"#)
+        lines.append(#"{"x":{"lane":"b"},"lane":"a","t":9999999999999,"seq":700,"type":"help.requested"}"#)
+        let bytes = Array(lines.joined(separator: "\n").utf8)
+        let whole = try replay(lines)
+        var parts = (0..<count).map { Replay(set, part: $0, of: count) }
+        for part in parts.indices { try parts[part].add(bytes) }
+        var out: [String] = []
+        let waiting = try Replay.finish(&parts) { out.append($0) }
+        #expect(out == whole.lines)
+        #expect(waiting.map(\.text) == whole.waiting)
+        #expect(parts.map(\.counts.signals).reduce(0, +) == 602)
+    }
+
     @Test func aLineWithoutEndIsAnError() {
         var replay = Replay(set)
         let endless = [UInt8](repeating: UInt8(ascii: "x"), count: 600_000)

@@ -13,6 +13,7 @@ extension EngineRecord {
             json.member("phase", orNull: phase)
             json.member("change", changeNumber)
             json.member("arm", nextArm)
+            if !newIDs.isEmpty { json.texts("ids", newIDs.map(\.description)) }
             json.list("states", states) { json, state in
                 json.member("name", state.name)
                 json.member("value", orNull: state.value)
@@ -44,6 +45,7 @@ extension EngineRecord {
         phase = value["phase"]?.text
         changeNumber = min(max(0, try reader.int("change")), 1 << 60)
         nextArm = try reader.int("arm")
+        newIDs = (value["ids"]?.elements ?? []).compactMap { $0.text.flatMap { LaneUUID($0) } }
         states = try reader.list("states") { state throws(SnapshotFault) in
             StateRecord(
                 name: try state.text("name"), value: state.value["value"]?.text, since: try state.int("since"),

@@ -10,6 +10,8 @@ struct EngineRecord: Hashable, Sendable {
     var phase: String?
     var changeNumber: Int64 = 0
     var nextArm: Int64 = 1
+    /// Ids given at `now`.
+    var newIDs: [LaneUUID] = []
     var states: [StateRecord] = []
     /// Rules that remember something, and all of shape D, in the order of their places.
     var rules: [RuleRecord] = []
@@ -88,6 +90,7 @@ extension RuleEngine {
         record.phase = phase
         record.changeNumber = changeNumber
         record.nextArm = timers.nextArm
+        if newIDsAt == now { record.newIDs = newIDs }
         record.strays = strays
         for (names, state) in zip(table.states, states) {
             func name(_ value: Int32) -> String? {

@@ -30,7 +30,9 @@ struct KeyedTable<Value: Sendable>: Sendable {
         return next < 0 ? nil : Int(next)
     }
 
-    func find(_ key: InstanceKey) -> Int? {
+    /// The place of `key`. Changes nothing; `mutating` so that a table inside an array is asked where it stands: through a
+    /// reading access it would be copied, three reference counts each time.
+    mutating func find(_ key: InstanceKey) -> Int? {
         if key.count == 0 { return lanePlace < 0 ? nil : Int(lanePlace) }
         guard count > 0, let place = index[key] else { return nil }
         return Int(place)

@@ -56,10 +56,9 @@ extension RuleEngine {
     ) {
         let rule = table.rules[place]
         let parts = parts(of: key, rule)
-        let names = [table.source, rule.id] + parts.flatMap { [$0.name, $0.value] } + [String(now)]
         let wall = wallNow
         let intervention = Intervention(
-            id: LaneUUID(hashing: names), rule: rule.id, title: rule.title, category: rule.category,
+            id: newID(rule, parts), rule: rule.id, title: rule.title, category: rule.category,
             severity: rule.severity, topic: rule.topic, key: parts, raisedAt: wall, evidence: [], phase: phase,
             remoteResolvable: rule.isRemote, shadow: rule.isShadow, lateBy: late,
             expires: rule.clearAfter.map { WallInstant(milliseconds: Self.sum(wall.milliseconds, $0)) })
@@ -83,6 +82,24 @@ extension RuleEngine {
                 TimerHeap.Timer(purpose: .clearAfter, rule: Int32(place), place: Int32(active)))
         }
         tell(.raise, intervention, signal, traces)
+    }
+
+    /// The hash of source, rule, each key's name and value, and the lane time of the raise. Raised again for the n-th time
+    /// at one moment, n is hashed too: else its messages would be taken for repeats of those before.
+    private mutating func newID(_ rule: CompiledRule, _ parts: [KeyPart]) -> LaneUUID {
+        if newIDsAt != now {
+            newIDs.removeAll(keepingCapacity: true)
+            newIDsAt = now
+        }
+        let names = [table.source, rule.id] + parts.flatMap { [$0.name, $0.value] } + [String(now)]
+        var id = LaneUUID(hashing: names)
+        var nth = 1
+        while newIDs.contains(id) {
+            nth += 1
+            id = LaneUUID(hashing: names + [String(nth)])
+        }
+        if newIDs.count < Self.maximumKeys { newIDs.append(id) }
+        return id
     }
 
     private mutating func repeatActive(_ place: Int, _ known: Int, _ trace: Trace?, _ signal: StampedSignal?) {

@@ -19,6 +19,8 @@ extension RuleEngine {
         phase = record.phase
         changeNumber = record.changeNumber
         strays = record.strays
+        newIDs = Array(record.newIDs.prefix(Self.maximumKeys))
+        newIDsAt = now
         timers.reserve(nextArm: record.nextArm)
         takeStates(record.states)
         for rule in record.rules {

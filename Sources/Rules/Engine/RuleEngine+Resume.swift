@@ -13,6 +13,9 @@ extension RuleEngine {
     /// - long: waits of shape B and rings of C are dropped, as an answer may have come unseen. States are unknown until a
     ///   signal sets them: one that finds the old value lets D go on from its old start, another value starts or ends it,
     ///   and ends its intervention with the reason `resync`. Escalations and `clear_after` go on.
+    ///
+    /// A gap of 0 is how a step of the wall clock is told before the next signal: no timer moves, `at` and silences use
+    /// the new wall time from then on.
     public mutating func resume(
         at: LaneInstant, wall: WallInstant, gapMilliseconds: Int64?, gapLimitMilliseconds: Int64 = defaultGapLimit
     ) -> Step {

@@ -35,6 +35,9 @@ public struct RuleEngine: Sendable {
     var muted: [Int32] = []
     /// Interventions of a snapshot whose rule is gone or another now: `adopt` clears them.
     var strays: [StrayRecord] = []
+    /// Ids given at this very moment: one that is cleared and raised again within a millisecond needs another.
+    var newIDs: [LaneUUID] = []
+    var newIDsAt: Int64 = .min
     /// Of the rules of the snapshot that the engine was restored from; nil where it was not, or has adopted since.
     var restoredDigest: String?
     /// Not yet handed out.

@@ -13,7 +13,7 @@ struct Trace: Hashable, Sendable {
         self.traceparent = traceparent
     }
 
-    init(_ stamped: StampedSignal) {
+    init(_ stamped: borrowing StampedSignal) {
         var attributes = stamped.signal.attributes
         for place in attributes.indices {
             if case .text(let text) = attributes[place].value, text.utf8.count > Self.maximumTextBytes {

@@ -5,6 +5,10 @@ import Lane
 /// Bytes come in pieces of any size (`add`); `finish` gives the result lines by time, then lane. Wall time is `t`, in UTC. 0
 /// is the first signal and the end the last one, of the whole recording: deadlines before the end have fired, later ones
 /// wait. The result lines are kept until then, as only the end tells whether there is more than one lane.
+///
+/// To spread lanes over cores, make one replay for each core (`part`, `of`), give every one of them all of the recording,
+/// each on a thread of its own, and end them together (`Replay.finish(_:_:)`): the lines are those of a single replay. Of
+/// several errors the one of the smallest line is the recording's.
 public struct Replay: Sendable {
     /// What went in.
     public struct Counts: Hashable, Sendable {
@@ -66,10 +70,18 @@ public struct Replay: Sendable {
     /// The beginning of a line whose end has not come yet.
     private var partial: [UInt8] = []
 
+    private let part: Int
+    private let parts: Int
+
     /// - Parameters:
     ///   - store: what interventions' ids are made of, with the lane.
     ///   - defaultLane: the lane of lines that name none.
-    public init(_ set: RuleSet, store: String = "0000", defaultLane: String = "L07") {
+    ///   - part: which lanes this replay runs, 0 to `of` − 1; it passes over the others.
+    public init(
+        _ set: RuleSet, store: String = "0000", defaultLane: String = "L07", part: Int = 0, of parts: Int = 1
+    ) {
+        self.part = part
+        self.parts = max(1, parts)
         self.set = set
         self.store = store
         self.defaultLane = defaultLane
@@ -145,6 +157,7 @@ public struct Replay: Sendable {
         lineNumber += 1
         // Lines that hold something begin with "{": only the others are looked at twice.
         if bytes.first != UInt8(ascii: "{"), bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
+        if parts > 1, let isOurs = isOursAtAGlance(bytes), !isOurs { return }
         let line: SignalLine
         do throws(SignalLineFault) { line = try SignalLine(parsing: bytes) } catch {
             throw ReplayFault(line: lineNumber, column: error.column, message: error.message)
@@ -152,6 +165,11 @@ public struct Replay: Sendable {
         guard let at = line.at else {
             throw ReplayFault(
                 line: lineNumber, column: nil, message: "no \"t\"; a recording needs the lane time, in ms")
+        }
+        if parts > 1 {
+            let name = line.lane ?? defaultLane
+            let bytes: [UInt8] = Array(name.utf8)
+            guard bytes.withUnsafeBytes({ self.isOurs($0) }) else { return }
         }
         let lane = lane(line.lane)
         let number = line.number ?? lanes[lane].lastNumber.addingReportingOverflow(1).partialValue
@@ -191,33 +209,65 @@ public struct Replay: Sendable {
         return latest
     }
 
+    /// Whether the line's lane is one of this part's, without reading the line; nil where only reading can tell.
+    private func isOursAtAGlance(_ bytes: UnsafeRawBufferPointer) -> Bool? {
+        // Within a string of the line the quotes would be escaped, so that this is the member, unless an object stands in it.
+        let wanted: UInt64 = 0x223A_2265_6E61_6C22  // "lane":" from the last byte to the first
+        var place = 1
+        while place + 8 <= bytes.count {
+            if bytes[place] == UInt8(ascii: "{") { return nil }
+            if UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)) == wanted { break }
+            place += 1
+        }
+        let start = place + 8
+        var end = start
+        while end < bytes.count, bytes[end] != UInt8(ascii: "\"") {
+            if bytes[end] == UInt8(ascii: "\\") { return nil }
+            end += 1
+        }
+        guard end < bytes.count else { return nil }
+        return isOurs(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+    }
+
+    private func isOurs(_ lane: UnsafeRawBufferPointer) -> Bool {
+        var hash: UInt32 = 2_166_136_261
+        for byte in lane { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+        return Int(hash % UInt32(parts)) == part
+    }
+
     // MARK: Out
 
     /// Takes the last line, fires what is due before the end, and gives the result lines to `emit`, one by one.
     ///
     /// - Returns: the deadlines that still wait, by time, then lane.
     public mutating func finish(_ emit: (String) -> Void) throws(ReplayFault) -> [Waiting] {
-        if !partial.isEmpty {
-            let line = partial
-            partial = []
-            try addCopied(line)
+        var parts = [self]
+        defer { self = parts[0] }
+        return try Self.finish(&parts, emit)
+    }
+
+    /// The same for the parts of one recording.
+    public static func finish(_ parts: inout [Replay], _ emit: (String) -> Void) throws(ReplayFault) -> [Waiting] {
+        for part in parts.indices { try parts[part].takeLastLine() }
+        let first = parts.map(\.first).min() ?? 0
+        let last = parts.map(\.last).max() ?? 0
+        var order: [(part: Int, lane: Int, name: String)] = []
+        for part in parts.indices {
+            for lane in parts[part].lanes.indices { order.append((part, lane, parts[part].lanes[lane].name)) }
         }
+        order.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         let zero = LaneInstant(milliseconds: first)
-        let order = lanes.indices.sorted { lanes[$0].name.utf8.lexicographicallyPrecedes(lanes[$1].name.utf8) }
         var results: [(at: Int64, rank: Int, text: String)] = []
         var waiting: [(rank: Int, Waiting)] = []
         for (rank, place) in order.enumerated() {
-            let name = lanes.count > 1 ? lanes[place].name : nil
-            let due = lanes[place].engine.idle(until: LaneInstant(milliseconds: last))
-            lanes[place].keep(due.changes)
-            counts.raised += lanes[place].engine.counts.raised
-            for result in lanes[place].results {
-                let time = LaneInstant(milliseconds: result.at).milliseconds(since: zero)
-                let text = "\(ResultLine.time(milliseconds: time)) \(result.text)"
-                results.append((result.at, rank, (name.map { $0 + ": " } ?? "") + text))
+            let name = order.count > 1 ? place.name : nil
+            let (lines, deadlines) = parts[place.part].end(place.lane, at: last)
+            for line in lines {
+                let time = LaneInstant(milliseconds: line.at).milliseconds(since: zero)
+                let text = "\(ResultLine.time(milliseconds: time)) \(line.text)"
+                results.append((line.at, rank, (name.map { $0 + ": " } ?? "") + text))
             }
-            lanes[place].results = []
-            for deadline in lanes[place].engine.waiting {
+            for deadline in deadlines {
                 let after = deadline.at.milliseconds(since: zero)
                 waiting.append(
                     (
@@ -235,6 +285,24 @@ public struct Replay: Sendable {
             (waiting[$0].1.after, waiting[$0].rank, $0) < (waiting[$1].1.after, waiting[$1].rank, $1)
         }
         return late.map { waiting[$0].1 }
+    }
+
+    private mutating func takeLastLine() throws(ReplayFault) {
+        guard !partial.isEmpty else { return }
+        let line = partial
+        partial = []
+        try addCopied(line)
+    }
+
+    private mutating func end(
+        _ lane: Int, at last: Int64
+    ) -> (lines: [(at: Int64, text: String)], deadlines: [RuleEngine.Deadline]) {
+        let due = lanes[lane].engine.idle(until: LaneInstant(milliseconds: last))
+        lanes[lane].keep(due.changes)
+        counts.raised += lanes[lane].engine.counts.raised
+        let lines = lanes[lane].results
+        lanes[lane].results = []
+        return (lines, lanes[lane].engine.waiting)
     }
 }
 
