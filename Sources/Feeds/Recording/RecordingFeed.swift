@@ -161,7 +161,8 @@ import Loop
             case nil:
                 // The last line of a file may lack its line feed.
                 guard isAtEnd, framer.count > 0 else { return }
-                [0x0A].withUnsafeBytes { framer.append($0) }
+                let lineFeed: [UInt8] = [0x0A]
+                lineFeed.withUnsafeBytes { framer.append($0) }
             }
         }
     }
