@@ -80,6 +80,8 @@ let package = Package(
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
+        tests(
+            "Integration", ["Feeds", "Kafka", "Lane", "lanewatch", "bed-probe"]),
         tests("AgentTests", ["Agent", "Lane", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]

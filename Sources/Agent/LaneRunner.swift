@@ -30,7 +30,12 @@ import Rules
 
     /// Signals through the merge point: in = durable (out) + dropped + held.
     public private(set) var counts = StageCounts()
-    public private(set) var gaps = 0
+    public private(set) var gaps: [FeedKind: Int] = [:]
+    /// Signals by `SignalType.index`.
+    public private(set) var signalCounts = [Int](repeating: 0, count: SignalCatalogue.shipped.entries.count)
+    public private(set) var changeCounts: [ChangeName: Int] = [:]
+    public private(set) var commits = 0
+    public private(set) var commitNanoseconds: Int64 = 0
     public private(set) var commitFailures = 0
     public private(set) var engine: RuleEngine
     public private(set) var slowestDetection = 0.0
@@ -38,7 +43,7 @@ import Rules
     private let outbox: Outbox
     private let clock: LaneClock
     private var messages: LaneMessages
-    private let heldLimit: Int
+    public let heldLimit: Int
     public var hooks: Hooks
 
     private var lastNumber: Int64
@@ -53,6 +58,15 @@ import Rules
     private var signalsSinceSnapshot = 0
     private var laneState = LaneStateReport()
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
+
+    /// Which rule did what, for counting.
+    public struct ChangeName: Hashable, Sendable {
+        public var rule: String
+        public var kind: Change.Kind
+    }
+
+    /// The configured devices, by role, and whether each is there, as the hot-plug feed last said.
+    public var devices: [String: Bool] { laneState.devices }
 
     /// A snapshot of the engine takes the journal's place after this many signals.
     public static let signalsPerSnapshot = 5000
@@ -144,6 +158,7 @@ import Rules
         counts.in += 1
         counts.held += 1
         signalsSinceSnapshot += 1
+        signalCounts[Int(signal.type.index)] += 1
         batch.journal.append(stamped)
         if let answer { batch.answers.append(Batch.Answer(number: stamped.number, call: answer)) }
         hooks.onSignal(stamped)
@@ -169,6 +184,7 @@ import Rules
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
+            changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
             hooks.onChange(change)
         }
         laneState.isDirty = true
@@ -199,7 +215,7 @@ import Rules
     // MARK: Reports that are not the engine's
 
     private func note(_ gap: Gap) {
-        gaps += 1
+        gaps[gap.feed, default: 0] += 1
         hooks.log(
             Notice(
                 .warning, "a feed missed something",
@@ -377,6 +393,8 @@ import Rules
     }
 
     private func settle(_ taken: Batch, _ committed: Committed) {
+        commits += 1
+        commitNanoseconds += committed.nanoseconds
         counts.held -= taken.journal.count
         counts.out += taken.journal.count
         let now = Boottime.nanoseconds()

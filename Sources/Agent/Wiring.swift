@@ -28,6 +28,7 @@ import Rules
     /// Reloads that were refused because the new rules were wrong.
     public private(set) var refusedReloads = 0
     public private(set) var reloads = 0
+    public private(set) var lastReloadWasRefused = false
     public let startedAt = Boottime.milliseconds()
     let detection = DetectionTimes()
 
@@ -164,9 +165,9 @@ import Rules
                 .info, "the lane is watched",
                 [
                     .init("lane.id", "\(configuration.identity.partitionKey)"), .init("version", Version.text),
-                    .init("librdkafka", LibraryVersion.current.description), .init("rules.digest", rules.set.digest),
-                    .init("outbox.epoch", String(recovered.epoch)),
-                    .init("away.ms", away.map { String($0) } ?? "unknown"),
+                    .init("library", "librdkafka " + LibraryVersion.current.description), .init("rules.digest", rules.set.digest),
+                    .init("epoch", String(recovered.epoch)),
+                    .init("milliseconds", away.map { String($0) } ?? "unknown"),
                 ]))
     }
 
@@ -204,16 +205,18 @@ import Rules
             log(
                 Notice(
                     diagnostic.severity == .error ? .error : .warning, "a rule file has a fault",
-                    [.init("fault", diagnostic.headline)]))
+                    [.init("error", diagnostic.headline)]))
         }
         guard let loaded, let runner else {
             refusedReloads += 1
+            lastReloadWasRefused = true
             log(
                 Notice(
                     .error, "the new rules are refused; the old ones stay", [.init("rules.digest", rules.set.digest)]))
             return false
         }
         reloads += 1
+        lastReloadWasRefused = false
         rules = loaded
         runner.adopt(
             RuleTable(loaded.set, lane: configuration.identity, localTime: localTime), facts: [Facts.rules: loaded.kept]

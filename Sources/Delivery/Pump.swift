@@ -62,6 +62,17 @@ import Outbox
         channels.compactMap { if case .held(let held) = $0.access { held } else { nil } }
     }
 
+    /// Messages that the outbox holds, as far as commits and looks have told, and the brokers have not acknowledged.
+    public var undelivered: Int {
+        channels.reduce(0) { sum, channel in
+            let window = channel.window
+            if window.head.epoch == window.acked.epoch { return sum + Int(max(0, window.head.seq - window.acked.seq)) }
+            // An older epoch is still being sent: the last look counted its rows.
+            let rows = depths.first { $0.topic == channel.topic }?.rows ?? 0
+            return sum + max(rows, Int(window.head.seq))
+        }
+    }
+
     // MARK: Start, wake, stop
 
     /// Begins behind the last settled message of each topic. Once only.

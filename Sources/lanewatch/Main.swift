@@ -25,6 +25,9 @@ enum Main {
 
     private static func perform(_ arguments: Arguments) -> Int32 {
         switch arguments.path.first {
+        case "run": return RunCommand.perform(arguments)
+        case "test": return TestCommand.perform(arguments)
+        case "replay": return ReplayCommand.perform(arguments)
         case "check": return CheckCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)

@@ -147,7 +147,7 @@ import Testing
         var resumed = false
         lane.runner.whenRoom { resumed = true }
         for _ in 0..<100 where !resumed { await lane.pause(milliseconds: 20) }
-        #expect(resumed && lane.runner.gaps == 1)
+        #expect(resumed && lane.runner.gaps[.evdev] == 1)
         try await lane.end()
     }
 

@@ -38,24 +38,36 @@ def events(part):
     return pattern
 
 
-def search(pid, text, window):
-    """{shape: how often}, for the writable memory of `pid`."""
-    found = {}
+PIECE, OVERLAP = 16 << 20, 4096
+# Larger regions are reserved, not used: the address sanitizer's shadow has terabytes.
+LARGEST = 4 << 30
+
+
+def pieces(pid):
+    """The content of the writable memory of `pid`, in pieces that overlap by more than any pattern is long."""
     with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as memory:
         for line in maps:
             fields = line.split()
-            if "w" not in fields[1] or (len(fields) > 5 and fields[5] in ("[vvar]", "[vsyscall]")):
-                continue
             start, end = (int(number, 16) for number in fields[0].split("-"))
-            try:
-                memory.seek(start)
-                content = memory.read(end - start)
-            except OSError:
+            if "w" not in fields[1] or end - start > LARGEST:
                 continue
-            if not content.strip(b"\0"):
-                continue
-            for shape, pattern in patterns(text, window):
-                count = len(pattern.findall(content))
-                if count:
-                    found[shape] = found.get(shape, 0) + count
+            for place in range(start, end, PIECE):
+                try:
+                    memory.seek(place)
+                    content = memory.read(min(PIECE + OVERLAP, end - place))
+                except OSError:
+                    continue
+                if content.strip(b"\0"):
+                    yield content
+
+
+def search(pid, text, window):
+    """{shape: how often}, for the writable memory of `pid`."""
+    found = {}
+    shapes = list(patterns(text, window))
+    for content in pieces(pid):
+        for shape, pattern in shapes:
+            count = len(pattern.findall(content))
+            if count:
+                found[shape] = found.get(shape, 0) + count
     return found

@@ -76,6 +76,15 @@ import Testing
         #expect(messages.event(for: bad, recorded: WallInstant(milliseconds: 0))["ce_correlationid"] == nil)
     }
 
+    @Test func goodTopicNamesPass() {
+        for name in TopicNames().all + ["sco.interventions.age", String(repeating: "a", count: 249)] {
+            #expect(TopicNames.fault(of: name) == nil)
+        }
+    }
+
+    @Test(arguments: ["", ".", "..", "a b", "ä", "a/b", String(repeating: "a", count: 250)])
+    func otherTopicNamesAreFaults(_ name: String) { #expect(TopicNames.fault(of: name) != nil) }
+
     @Test func sequencesSortAsText() {
         #expect(CloudEvent.sequence(epoch: 1, seq: 1) == "00000100000000000001")
         #expect(CloudEvent.sequence(epoch: 60_369, seq: 12) == "06036900000000000012")

@@ -85,9 +85,17 @@ struct KeyedTable<Value: Sendable>: Sendable {
         tail = Int32(place)
     }
 
+    /// Keeps the memory of a small table, which will be filled again; gives back that of a large one.
     mutating func removeAll() {
         guard count > 0 else { return }
-        self = KeyedTable()
+        guard slots.count <= 64 else {
+            self = KeyedTable()
+            return
+        }
+        slots.removeAll(keepingCapacity: true)
+        free.removeAll(keepingCapacity: true)
+        if !index.isEmpty { index.removeAll(keepingCapacity: true) }
+        (lanePlace, head, tail, count) = (-1, -1, -1, 0)
     }
 
     /// In order.

@@ -92,7 +92,10 @@ extension RuleEngine {
 
     /// B: disarms every key. C: empties every ring.
     mutating func dropWaits(_ place: Int) {
-        while let first = memory[place].waits.first { dropWait(place, first) }
+        if memory[place].waits.isEmpty { return }
+        if table.rules[place].form == .noAnswer {
+            while let first = memory[place].waits.first { dropWait(place, first) }
+        }
         memory[place].waits.removeAll()
     }
 

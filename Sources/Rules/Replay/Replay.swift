@@ -123,8 +123,17 @@ public struct Replay: Sendable {
         if let fault { throw fault }
     }
 
+    /// The place of the next line feed. Eight bytes at a time: finding the ends of lines is a tenth of a replay else.
     private static func lineEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
         var place = start
+        while place + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+            let difference = word ^ (ones &* 0x0A)
+            let found = (difference &- ones) & ~difference & highs
+            if found != 0 { return place + found.trailingZeroBitCount / 8 }
+            place += 8
+        }
         while place < bytes.count {
             if bytes[place] == 0x0A { return place }
             place += 1
@@ -134,7 +143,8 @@ public struct Replay: Sendable {
 
     private mutating func add(line bytes: UnsafeRawBufferPointer) throws(ReplayFault) {
         lineNumber += 1
-        if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
+        // Lines that hold something begin with "{": only the others are looked at twice.
+        if bytes.first != UInt8(ascii: "{"), bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
         let line: SignalLine
         do throws(SignalLineFault) { line = try SignalLine(parsing: bytes) } catch {
             throw ReplayFault(line: lineNumber, column: error.column, message: error.message)

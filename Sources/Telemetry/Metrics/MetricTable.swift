@@ -30,7 +30,7 @@ extension Metric {
         "lanewatch_interventions_open", .gauge, "Interventions that are raised and not cleared", labels: ["severity"])
     public static let suppressed = Metric(
         "lanewatch_rule_suppressed_total", .counter, "Times a rule fired and called nobody, by reason",
-        labels: ["rule", "reason"])
+        labels: ["reason"])
     public static let detection = Metric(
         "lanewatch_detection_seconds", .histogram(delays),
         "From the receipt of a signal, or a timer's deadline, until its change was on disk")
@@ -42,8 +42,6 @@ extension Metric {
     // The outbox.
     public static let outboxMessages = Metric(
         "lanewatch_outbox_messages", .gauge, "Messages that are not delivered yet")
-    public static let outboxBytes = Metric(
-        "lanewatch_outbox_bytes", .gauge, "Bytes of messages that are not delivered yet")
     public static let outboxOldest = Metric(
         "lanewatch_outbox_oldest_seconds", .gauge, "Age of the oldest message that is not delivered yet")
     public static let outboxCommits = Metric("lanewatch_outbox_commits_total", .counter, "Commits to disk")
@@ -96,7 +94,7 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, detection, rulesLoaded, reloads, outboxMessages, outboxBytes, outboxOldest,
+        interventionsOpen, suppressed, detection, rulesLoaded, reloads, outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
