@@ -70,7 +70,8 @@ final class KeptRecords: LogSink {
         #expect(log.flush(milliseconds: 10_000))
         let records = kept.records
         let counts = log.counts
-        #expect(counts.dropped > 8000)
+        // Kept are what the thread had taken when it was stopped, and what the queue holds.
+        #expect(counts.dropped >= 10_000 - 2 * LogQueue.limit)
         #expect(counts.dropped + (counts.written[.info] ?? 0) == 10_000)
         let told = records.filter { $0.message == "log records were dropped" }.compactMap { record -> Int64? in
             if case .int(let count) = record.fields.first?.value { count } else { nil }

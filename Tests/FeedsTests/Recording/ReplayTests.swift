@@ -59,7 +59,7 @@ import Testing
                 "\(path):3:16: no signal \"hartbeat\"; did you mean \"heartbeat\"?",
                 "\(path):4:27: expected a string in double quotes",
                 "\(path):5:1: attribute \"text\" looks like card data; it was dropped",
-                "\(path):7:1: \"t\" goes back; the signal comes at once",
+                "\(path):7:1: \"t\" goes back; the signal comes at once", "1 card_data, 1 malformed, 1 unknown_type",
             ])
     }
 
