@@ -111,7 +111,7 @@ import Testing
         let sink = SocketSink()
         try await Self.start(feed, sink)
         await sink.until { $0.signals.count == 1 }
-        for _ in 0..<2000 where await feed.counts.held == 0 { try await Task.sleep(for: .milliseconds(2)) }
+        for _ in 0..<12_000 where await feed.counts.held == 0 { try await Task.sleep(for: .milliseconds(2)) }
         await Self.stop(feed)
         let counts = await feed.counts
         #expect(counts.isBalanced && counts.out == 1 && counts.dropped == ["stopped": 1])

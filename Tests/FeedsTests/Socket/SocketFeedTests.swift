@@ -165,7 +165,7 @@ import Testing
         good.send("{\"type\":\"heartbeat\",\"ack\":true}\n")
         #expect(good.line()?.hasPrefix("{\"ok\":true") == true)
         // It goes on writing as long as anything fits, and reads nothing.
-        for _ in 0..<2000 {
+        for _ in 0..<12_000 {
             let feed = bed.feed
             if await SocketBed.onLoop({ feed.connectionCounts.droppedTotal }) > 0 { break }
             _ = deaf.sendWhatFits(many)
