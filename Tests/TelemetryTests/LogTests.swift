@@ -45,7 +45,7 @@ final class KeptRecords: LogSink {
         log.level = .critical
         log.error("nor that")
         log.critical("last")
-        #expect(log.flush(milliseconds: 10_000))
+        #expect(log.flush(milliseconds: 60_000))
         let records = kept.records
         try #require(records.count == 102)
         let lane = LogRecord.Field("lane.id", "07")
@@ -67,10 +67,11 @@ final class KeptRecords: LogSink {
         #expect(Boottime.milliseconds() - start < 5000)
         #expect(log.flush(milliseconds: 1) == false)
         kept.isHeld.store(false, ordering: .releasing)
-        #expect(log.flush(milliseconds: 10_000))
+        #expect(log.flush(milliseconds: 60_000))
         let records = kept.records
         let counts = log.counts
-        #expect(counts.dropped > 8000)
+        // Kept are what the thread had taken when it was stopped, and what the queue holds.
+        #expect(counts.dropped >= 10_000 - 2 * LogQueue.limit)
         #expect(counts.dropped + (counts.written[.info] ?? 0) == 10_000)
         let told = records.filter { $0.message == "log records were dropped" }.compactMap { record -> Int64? in
             if case .int(let count) = record.fields.first?.value { count } else { nil }
@@ -91,7 +92,7 @@ final class KeptRecords: LogSink {
         log.note(Notice(.info, "4111111111111111", [.init("4111111111111111", "%B4111111111111111^A^2512?")]))
         // A number that the cut at 1024 bytes would go through.
         log.info("y", [.reason: "\(String(repeating: "a ", count: 508))4111111111111111"])
-        #expect(log.flush(milliseconds: 10_000))
+        #expect(log.flush(milliseconds: 60_000))
         for record in kept.records {
             for format in [LogFormat.json, .text(colour: true), .text(colour: false)] {
                 #expect(!line(record, format).contains("411111"), "\(line(record, format))")
@@ -195,7 +196,7 @@ final class Datagrams {
             }
         }
         guard code == 0 else { throw SystemError("bind") }
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 

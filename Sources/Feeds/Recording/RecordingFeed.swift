@@ -142,9 +142,14 @@ import Loop
     }
 
     private func end() {
-        guard sink != nil else { return }
+        guard let sink else { return }
+        if counts.droppedTotal > 0 {
+            let total = counts.dropped.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(
+                separator: ", ")
+            sink.note(Notice(.warning, "lines of the recording were not played", [.init("count", total)]))
+        }
         reader = nil
-        sink = nil
+        self.sink = nil
         onEnd(self)
     }
 
@@ -161,7 +166,8 @@ import Loop
             case nil:
                 // The last line of a file may lack its line feed.
                 guard isAtEnd, framer.count > 0 else { return }
-                [0x0A].withUnsafeBytes { framer.append($0) }
+                let lineFeed: [UInt8] = [0x0A]
+                lineFeed.withUnsafeBytes { framer.append($0) }
             }
         }
     }

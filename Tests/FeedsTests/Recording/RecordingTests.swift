@@ -89,7 +89,7 @@ final class RecordingFolder: Sendable {
         let folder = try RecordingFolder()
         let recorder = Recorder(Recorder.Options(path: folder.path + "/lane.jsonl")) { _ in }
         await Self.record(1..<2, recorder)
-        for _ in 0..<2000 where folder.text("lane.jsonl").isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        for _ in 0..<12_000 where folder.text("lane.jsonl").isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         #expect(folder.text("lane.jsonl").hasPrefix("{\"seq\":1,"))
         await recorder.stop()
     }
@@ -134,7 +134,7 @@ final class RecordingFolder: Sendable {
         let recorder = Recorder(options) { told.note($0) }
         for round in 0..<5 {
             await Self.record(Int64(round * 10 + 1)..<Int64(round * 10 + 11), recorder)
-            for _ in 0..<2000 where await recorder.counts.droppedTotal < round * 10 + 5 {
+            for _ in 0..<12_000 where await recorder.counts.droppedTotal < round * 10 + 5 {
                 try await Task.sleep(for: .milliseconds(2))
             }
         }
@@ -172,7 +172,7 @@ final class RecordingFolder: Sendable {
         let first = Recorder(Recorder.Options(path: folder.path + "/lane.jsonl")) { _ in }
         let second = Recorder(Recorder.Options(path: folder.path + "/lane.jsonl")) { told.note($0) }
         await Self.record(1..<2, first)
-        for _ in 0..<2000 where folder.text("lane.jsonl").isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        for _ in 0..<12_000 where folder.text("lane.jsonl").isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         await Self.record(2..<3, second)
         await second.stop()
         #expect(await told.notices.first?.fields.first?.value.hasPrefix("another recorder writes to") == true)

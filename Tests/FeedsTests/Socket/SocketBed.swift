@@ -111,10 +111,10 @@ struct SocketBed {
         return counts
     }
 
-    /// Returns once `condition` holds; gives up after ten seconds.
+    /// Returns once `condition` holds; gives up after a minute.
     func until(_ condition: @escaping @LoopActor @Sendable (SocketFeed) -> Bool) async -> Bool {
         let feed = feed
-        for _ in 0..<2000 {
+        for _ in 0..<12_000 {
             if await Self.onLoop({ condition(feed) }) { return true }
             try? await Task.sleep(for: .milliseconds(5))
         }
@@ -122,7 +122,7 @@ struct SocketBed {
     }
 }
 
-/// A plain blocking peer; reads give up after ten seconds.
+/// A plain blocking peer; reads give up after a minute.
 final class RawPeer: @unchecked Sendable {
     // @unchecked: each test uses its peer from one task at a time.
     let descriptor: Int32
@@ -139,7 +139,7 @@ final class RawPeer: @unchecked Sendable {
             }
         }
         guard code == 0 else { throw SystemError("connect") }
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -167,7 +167,7 @@ final class RawPeer: @unchecked Sendable {
 
     func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    /// The next line, nil at the end or after ten seconds.
+    /// The next line, nil at the end or after a minute.
     func line() -> String? {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {

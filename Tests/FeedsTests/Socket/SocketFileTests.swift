@@ -103,7 +103,7 @@ import Testing
                 "--reuid", user, "--regid", group, "--clear-groups", "/usr/bin/python3", "-c",
                 """
                 import socket, sys
-                s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1])
+                s = socket.socket(socket.AF_UNIX); s.settimeout(60); s.connect(sys.argv[1])
                 try: s.sendall(b'{"type":"heartbeat","ack":true}\\n')
                 except BrokenPipeError: pass
                 print(s.makefile().readline(), end="")
