@@ -9,7 +9,7 @@ import Outbox
 ///
 ///     outbox-probe commit FOLDER full|relaxed COUNT GROUP   commits, and writes the last number of each commit once durable
 ///     outbox-probe mock BROKERS TOPIC…                      mock brokers until standard input ends; writes their address
-///     outbox-probe deliver FOLDER BOOTSTRAP COUNT           commits one by one and publishes, until COUNT are settled
+///     outbox-probe deliver FOLDER BOOTSTRAP COUNT [TOPIC]   commits one by one and publishes, until COUNT are settled
 ///     outbox-probe rate FOLDER COUNT GROUP                  commits a second
 ///     outbox-probe latency FOLDER BOOTSTRAP RATE SECONDS    from commit to acknowledgement, at a steady rate
 ///     outbox-probe drain FOLDER BOOTSTRAP COUNT             CPU and time to commit and publish
@@ -22,7 +22,7 @@ import Outbox
         case "commit":
             try await commit(word(1), word(2) == "full" ? .full : .relaxed, number(3), max(1, number(4)))
         case "mock": try mock(number(1), Array(words.dropFirst(2)))
-        case "deliver": try await deliver(word(1), word(2), number(3))
+        case "deliver": try await deliver(word(1), word(2), number(3), word(4).isEmpty ? "t" : word(4))
         case "rate": try await rate(word(1), number(2), max(1, number(3)))
         case "latency": try await latency(word(1), word(2), Int64(number(3)), Int64(number(4)))
         case "drain": try await drain(word(1), word(2), number(3))
@@ -37,7 +37,7 @@ import Outbox
         _ = write(1, bytes, bytes.count)
     }
 
-    static func event(_ number: Int64) -> OutboxEvent {
+    static func event(_ number: Int64, topic: String = "t") -> OutboxEvent {
         let value = """
             {"intervention":"5f0c9a1e-7d42-8b3c-9a1e-7d425f0c9a1e","rule":"payment-timeout","category":"payment",\
             "severity":"warning","title":"Payment has no answer","store":"0042","lane":"07","phase":"pay",\
@@ -45,7 +45,7 @@ import Outbox
             """
         return OutboxEvent(
             CloudEvent(
-                topic: "t", key: "0042/07", id: LaneUUID(hashing: ["probe", String(number)]),
+                topic: topic, key: "0042/07", id: LaneUUID(hashing: ["probe", String(number)]),
                 headers: [
                     .init("content-type", "application/json"), .init("ce_specversion", "1.0"),
                     .init("ce_source", "/stores/0042/lanes/07"), .init("ce_type", "sco.intervention.raised.v1"),
@@ -115,14 +115,14 @@ import Outbox
         }
     }
 
-    @LoopActor static func deliver(_ folder: String, _ bootstrap: String, _ count: Int) async throws {
+    @LoopActor static func deliver(_ folder: String, _ bootstrap: String, _ count: Int, _ topic: String) async throws {
         let outbox = try Outbox(OutboxConfiguration(folder: folder))
         let pump = pump(outbox, bootstrap)
         try await pump.start()
         var next = try await outbox.recover().lastSignal + 1
         say("open")
         while next <= Int64(count) {
-            let done = try await outbox.commit(Commit(journal: [signal(next)], events: [event(next)]))
+            let done = try await outbox.commit(Commit(journal: [signal(next)], events: [event(next, topic: topic)]))
             pump.wake(done.heads)
             say(String(next))
             next += 1
