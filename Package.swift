@@ -16,7 +16,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Stri
 
 let package = Package(
     name: "lanewatch",
-    products: [.executable(name: "lanewatch", targets: ["lanewatch"])],
+    products: [
+        .executable(name: "lanewatch", targets: ["lanewatch"]),
+        // For Benchmarks/, which is a package of its own.
+        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Outbox", "Kafka", "Delivery", "Agent"]),
+    ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
         .systemLibrary(name: "CLinux"),
@@ -31,7 +35,7 @@ let package = Package(
 
         // The core: values in, values out; no clock, no thread, no I/O.
         module("Lane"),
-        module("YAML", ["CYAML"]),
+        module("YAML", ["Lane", "CYAML"]),
         module("Rules", ["Lane", "YAML", "CPCRE2"]),
 
         // The shell.
@@ -41,7 +45,7 @@ let package = Package(
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
         module("Net", ["Loop", "CLinux"]),
-        module("CommandLine"),
+        module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(
             "Agent",
@@ -51,16 +55,20 @@ let package = Package(
             ]),
         .executableTarget(
             name: "lanewatch",
-            dependencies: ["Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Kafka", "Loop", "CLinux"],
+            dependencies: [
+                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry", "CLinux",
+            ],
             swiftSettings: strict),
 
         // Never shipped.
         module("LaneTesting", ["Lane"]),
+        .executableTarget(
+            name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
-        tests("YAMLTests", ["YAML"]),
-        tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"]),
+        tests("YAMLTests", ["YAML", "Lane"]),
+        tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"], resources: ["Golden"]),
         tests("LoopTests", ["Loop", "CLinux"]),
-        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux"]),
+        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux", "bed-probe"]),
         .executableTarget(
             name: "outbox-probe", dependencies: ["Outbox", "Kafka", "Delivery", "Lane", "Loop"],
             path: "Tests/OutboxProbe", swiftSettings: strict),
@@ -72,6 +80,8 @@ let package = Package(
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
+        tests(
+            "Integration", ["Feeds", "Kafka", "Lane", "lanewatch", "bed-probe"]),
         tests("AgentTests", ["Agent", "Lane", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]

@@ -45,3 +45,11 @@ static inline int lw_open(const char *path, int flags, mode_t mode) { return ope
 
 // Names the calling thread, as `ps -L` shows it; cut to 15 bytes. Source: prctl(2), PR_SET_NAME.
 static inline void lw_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// Whether the kernel's wall clock is synchronised. Source: adjtimex(2), STA_UNSYNC.
+#include <sys/timex.h>
+static inline int lw_clock_is_synchronised(void) {
+  struct timex state;
+  memset(&state, 0, sizeof state);
+  return adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC);
+}

@@ -45,8 +45,10 @@ extension Pump {
 
     private func acknowledge(_ ticket: UInt64, _ place: Int, _ now: Int64, _ wall: Int64) {
         var done = 0
+        let topic = channels[place].topic
         channels[place].window.acknowledge(ticket) { entry in
             done += 1
+            onAcknowledged?(topic, entry.position)
             counts.bytesInFlight -= entry.bytes
             counts.acknowledgeLatency.add(milliseconds: Double(now - entry.handedOver) / 1_000_000)
             counts.deliveryLatency.add(milliseconds: Double(wall - entry.created))

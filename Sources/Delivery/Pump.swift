@@ -37,6 +37,8 @@ import Outbox
     var noted: [String: Int64] = [:]
 
     public internal(set) var counts = PumpCounts()
+    /// Told of each message that the brokers have, in its topic's order. For measurements.
+    public var onAcknowledged: (@LoopActor (String, Position) -> Void)?
     /// librdkafka's statistics as they last came: JSON.
     public internal(set) var statistics: [UInt8] = []
     /// How much waits on each topic, by the last look; `oldest` included.
@@ -58,6 +60,17 @@ import Outbox
     /// Topics that are not sent to, with the reason.
     public var heldTopics: [HeldTopic] {
         channels.compactMap { if case .held(let held) = $0.access { held } else { nil } }
+    }
+
+    /// Messages that the outbox holds, as far as commits and looks have told, and the brokers have not acknowledged.
+    public var undelivered: Int {
+        channels.reduce(0) { sum, channel in
+            let window = channel.window
+            if window.head.epoch == window.acked.epoch { return sum + Int(max(0, window.head.seq - window.acked.seq)) }
+            // An older epoch is still being sent: the last look counted its rows.
+            let rows = depths.first { $0.topic == channel.topic }?.rows ?? 0
+            return sum + max(rows, Int(window.head.seq))
+        }
     }
 
     // MARK: Start, wake, stop

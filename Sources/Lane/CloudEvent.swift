@@ -39,15 +39,22 @@ public struct CloudEvent: Hashable, Sendable {
 
     public subscript(header: String) -> String? { headers.first { $0.name == header }?.value }
 
-    /// `ce_sequence`: epoch × 10^14 + seq in decimal, zero-padded to at least 20 digits.
-    ///
-    /// An epoch in seconds of the wall clock makes it 24 digits, more than 64 bits hold: so it is written, never
-    /// computed, and texts of one length sort as their numbers do. Both are at least 0; `seq` is below 10^14.
+    /// `ce_sequence`: epoch × 10^14 + seq in 20 digits, which sort as text and as numbers. Both are clamped to what fits:
+    /// 6 digits of epoch, 14 of seq.
     public static func sequence(epoch: Int64, seq: Int64) -> String {
-        let low = String(max(0, seq))
-        let high = epoch > 0 ? String(epoch) : ""
-        let digits = high + String(repeating: "0", count: max(0, 14 - low.count)) + low
-        return String(repeating: "0", count: max(0, 20 - digits.count)) + digits
+        func pad(_ number: Int64, _ width: Int) -> String {
+            let digits = String(number)
+            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        return pad(min(max(0, epoch), 999_999), 6) + pad(min(max(0, seq), 99_999_999_999_999), 14)
+    }
+
+    /// The epoch that a database made at `wall` begins: hours since 2020-01-01, or one more than the last known epoch
+    /// where that is larger. Hours, not seconds, because six digits are what `ce_sequence` has for it; they last until 2134
+    /// (`docs/decisions/0003-epoch-in-hours.md`).
+    public static func epoch(madeAt wall: WallInstant, after last: Int64?) -> Int64 {
+        let hours = (wall.milliseconds - 1_577_836_800_000) / 3_600_000
+        return min(max(1, hours, (last ?? 0) + 1), 999_999)
     }
 
     /// Reads what `sequence` writes; nil for anything else.

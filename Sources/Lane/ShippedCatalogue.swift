@@ -1,4 +1,5 @@
 // Generated from rules/signals.yaml. Do not edit: change the file and run `make generate`.
+// swift-format-ignore-file
 
 extension SignalCatalogue {
     static let shippedAttributeNames: [String] = [

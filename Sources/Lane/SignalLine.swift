@@ -51,6 +51,7 @@ public struct SignalLine: Hashable, Sendable {
         // The real type follows; the first of the catalogue stands in until the line was read.
         self.type = SignalType(index: 0)
         attributes = []
+        attributes.reserveCapacity(6)
         var type: SignalType?
         var early: [Early] = []
         try scanner.expect(UInt8(ascii: "{"), "an object: {\"type\":\"…\", …}")
@@ -136,11 +137,11 @@ public struct SignalLine: Hashable, Sendable {
     }
 
     private mutating func set(_ attribute: Attribute) {
-        if let place = attributes.firstIndex(where: { $0.name == attribute.name }) {
+        for place in attributes.indices where attributes[place].name == attribute.name {
             attributes[place] = attribute
-        } else {
-            attributes.append(attribute)
+            return
         }
+        attributes.append(attribute)
     }
 
     private func integer(_ scanner: inout JSONScanner, _ name: StaticString) throws(JSONFault) -> Int64 {

@@ -74,8 +74,9 @@ public final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     }
 }
 
-/// Starts a detached thread with all signals blocked: they are read by the process's one signalfd.
-func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
+/// Starts a detached thread with all signals blocked: they are read by the process's one signalfd. `name` shows in
+/// `ps -L`; at most 15 bytes.
+public func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     final class Context: Sendable {
         let name: String
         let body: @Sendable () -> Void

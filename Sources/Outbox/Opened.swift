@@ -152,7 +152,8 @@ final class Opened {
                 if known != stored { try folder.rememberOrFault(stored) }
                 return stored
             }
-            let begun = max(Boottime.wallMilliseconds() / 1000, known + 1, stored + 1)
+            let begun = CloudEvent.epoch(
+                madeAt: WallInstant(milliseconds: Boottime.wallMilliseconds()), after: max(known, stored))
             // The file first: an epoch that was begun twice would use its numbers twice.
             try folder.rememberOrFault(begun)
             try database.transaction { () throws(SQLiteFault) in

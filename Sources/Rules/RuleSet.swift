@@ -1,6 +1,5 @@
 import Lane
 
-
 /// What rule files say, checked: every name resolves, every kind fits, no rule is impossible. Not yet for a lane:
 /// parameters are names, lane overrides are not applied. `RuleFile.load` makes one, `RuleTable` compiles it for a lane.
 public struct RuleSet: Sendable {
@@ -12,7 +11,8 @@ public struct RuleSet: Sendable {
     /// In the order of the files; where several match, the later wins.
     public var overrides: [LaneOverride] = []
     public var silences: [Silence] = []
-    /// `sha256:` and the hex digest of the files' bytes, each preceded by its name's and its own length, in load order.
+    /// `sha256:` and the hex digest of the files in load order, of each its name (without folders) and its bytes, both preceded by
+    /// their length.
     public var digest = ""
 
     public init() {}

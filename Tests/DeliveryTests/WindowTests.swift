@@ -123,18 +123,7 @@ struct Seeded: RandomNumberGenerator {
     }
 }
 
-@Suite struct TopicsTests {
-    @Test func goodNamesPass() {
-        let topics = Topics()
-        for name in [
-            topics.interventions, topics.shadow, topics.laneState, topics.deviceHealth, topics.audit,
-            topics.attendant, "sco.interventions.age", String(repeating: "a", count: 249),
-        ] { #expect(Topics.fault(of: name) == nil) }
-    }
-
-    @Test(arguments: ["", ".", "..", "a b", "ä", "a/b", String(repeating: "a", count: 250)])
-    func otherNamesAreFaults(name: String) { #expect(Topics.fault(of: name) != nil) }
-
+@Suite struct ProducerDefaultsTests {
     @Test func theDefaultsAreAsDesigned() {
         let old = ProducerDefaults.configuration(clientID: "c", overrides: [], version: LibraryVersion(2, 0, 2))
         #expect(old["retry.backoff.max.ms"] == nil && old["message.timeout.ms"] == "0" && old["client.id"] == "c")

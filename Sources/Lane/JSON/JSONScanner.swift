@@ -16,6 +16,7 @@ public struct JSONScanner {
     /// How deep arrays and objects may nest.
     public static let maximumDepth = 64
 
+    @inline(__always)
     public mutating func skipBlanks() {
         while position < bytes.count {
             switch bytes[position] {
@@ -26,21 +27,27 @@ public struct JSONScanner {
     }
 
     /// The next byte that is not blank, not consumed; nil at the end.
+    @inline(__always)
     public mutating func peek() -> UInt8? {
         skipBlanks()
         return position < bytes.count ? bytes[position] : nil
     }
 
     /// Consumes `byte` if it comes next.
+    @inline(__always)
     public mutating func take(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
         position += 1
         return true
     }
 
+    @inline(__always)
     public mutating func expect(_ byte: UInt8, _ what: StaticString) throws(JSONFault) {
-        if !take(byte) { throw fault("expected \(what)") }
+        if !take(byte) { throw missing(what) }
     }
+
+    @inline(never)
+    private func missing(_ what: StaticString) -> JSONFault { fault("expected \(what)") }
 
     /// Nothing but blanks may follow.
     public mutating func expectEnd() throws(JSONFault) {
@@ -55,26 +62,35 @@ public struct JSONScanner {
     public struct RawString {
         public let range: Range<Int>
         public let hasEscapes: Bool
+        /// No byte is above 0x7F: text without a look at its UTF-8.
+        let isASCII: Bool
     }
 
     /// Consumes a string; its bytes are checked (no raw control characters, whole escapes) but not copied.
     public mutating func rawString() throws(JSONFault) -> RawString {
         try expect(0x22, "a string in double quotes")
         let start = position
+        var place = start
         var escapes = false
-        while position < bytes.count {
-            let byte = bytes[position]
+        // All bytes together: the high bit tells whether any is above 0x7F.
+        var all: UInt8 = 0
+        while place < bytes.count {
+            let byte = bytes[place]
+            all |= byte
             if byte == 0x22 {
-                position += 1
-                return RawString(range: start..<position - 1, hasEscapes: escapes)
+                position = place + 1
+                return RawString(range: start..<place, hasEscapes: escapes, isASCII: all < 0x80)
             }
             if byte == 0x5C {
                 escapes = true
-                position += 2
+                place += 2
                 continue
             }
-            if byte < 0x20 { throw fault("a control character in a string; write it as \\u00XX") }
-            position += 1
+            if byte < 0x20 {
+                position = place
+                throw fault("a control character in a string; write it as \\u00XX")
+            }
+            place += 1
         }
         position = bytes.count
         throw fault("the string has no end")
@@ -86,6 +102,7 @@ public struct JSONScanner {
     public func text(of raw: RawString) throws(JSONFault) -> String {
         let slice = UnsafeRawBufferPointer(rebasing: bytes[raw.range])
         if !raw.hasEscapes {
+            if raw.isASCII { return String(decoding: slice.bindMemory(to: UInt8.self), as: UTF8.self) }
             guard let text = String(validating: slice, as: UTF8.self) else {
                 throw JSONFault(message: "the string is not UTF-8", offset: raw.range.lowerBound)
             }

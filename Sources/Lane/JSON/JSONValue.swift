@@ -52,8 +52,9 @@ public enum JSONValue: Hashable, Sendable {
             _ = scanner.take(UInt8(ascii: "["))
             var elements: [JSONValue] = []
             if !scanner.take(UInt8(ascii: "]")) {
-                repeat { elements.append(try JSONValue(&scanner, depth: depth + 1)) }
-                while scanner.take(UInt8(ascii: ","))
+                repeat {
+                    elements.append(try JSONValue(&scanner, depth: depth + 1))
+                } while scanner.take(UInt8(ascii: ","))
                 try scanner.expect(UInt8(ascii: "]"), "\",\" or \"]\"")
             }
             self = .array(elements)

@@ -1,0 +1,70 @@
+# The verbs. `make demo` and `make test` need nothing but git, make and root or sudo on Debian 12.
+SWIFT_BUILD := swift build -j 2 --explicit-target-dependency-import-check error
+RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
+FOR ?= 30s
+PREFIX ?= /usr
+
+.PHONY: help setup demo build release test unit test-kafka scenarios bench format check docs generate install clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## Install what is missing: Debian packages; say how to get Swift
+	@scripts/setup
+
+demo: setup release ## Run the main job on an embedded Kafka and a simulated lane (FOR=30s)
+	.build-release/release/lanewatch demo --for $(FOR) --rules rules/lane.yaml
+
+build: setup ## Build for debugging; import arrows and warnings are errors
+	$(SWIFT_BUILD)
+
+release: ## Build the one file that is installed: .build-release/release/lanewatch
+	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
+
+test: setup ## Run every test
+	$(SWIFT_BUILD) --build-tests
+	swift test -j 2 --skip-build
+	$(MAKE) scenarios
+
+unit: ## Run the unit tests alone
+	swift test -j 2 --skip Integration
+
+test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=folder with libs/ and cluster)
+	@test -n "$(KAFKA_HOME)" || { echo "make test-kafka needs KAFKA_HOME=a folder that holds libs/ and the script cluster" >&2; exit 2; }
+	$(SWIFT_BUILD) --build-tests
+	KAFKA_HOME="$(abspath $(KAFKA_HOME))" swift test -j 2 --skip-build --filter RealKafka
+
+scenarios: ## Run the tests of the shipped rules as a rule author does
+	$(SWIFT_BUILD) --product lanewatch
+	.build/debug/lanewatch check rules/lane.yaml
+	.build/debug/lanewatch test rules/*.test.yaml
+
+bench: setup ## Print the benchmarks' table: ratios against peers and floors of the same run
+	swift build -j 2 --package-path Benchmarks --configuration release
+	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
+	Benchmarks/.build/release/lanewatch-bench --lanewatch .build-release/release/lanewatch
+
+format: ## Format the sources
+	swift format -i -r Sources Tests Benchmarks/Sources Package.swift
+
+check: ## Format, lint and documentation checks
+	swift format lint -s -r Sources Tests Benchmarks/Sources Package.swift
+	shellcheck scripts/setup scripts/check-docs .ci/run
+	scripts/check-docs
+
+generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions
+	LANEWATCH_GENERATE=1 swift test -j 2 --filter Generated
+
+install: release ## Install below PREFIX (/usr), DESTDIR honoured
+	install -D -m 755 .build-release/release/lanewatch $(DESTDIR)$(PREFIX)/bin/lanewatch
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch/rules rules/lane.yaml rules/lane.test.yaml rules/signals.yaml
+	install -D -m 644 docs/reference/lanewatch.yaml $(DESTDIR)$(PREFIX)/share/lanewatch/lanewatch.yaml
+	install -D -m 644 systemd/lanewatch.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lanewatch.service
+	install -D -m 644 systemd/lanewatch.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lanewatch.conf
+	install -D -m 644 systemd/60-lanewatch.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-lanewatch.rules
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	.build-release/release/lanewatch manual man >$(DESTDIR)$(PREFIX)/share/man/man1/lanewatch.1
+	.build-release/release/lanewatch manual bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lanewatch
+
+clean: ## Remove what was built
+	rm -rf .build .build-release Benchmarks/.build

@@ -1,0 +1,89 @@
+import Feeds
+import Lane
+import YAML
+
+/// What `lanewatch.yaml` says, checked. `docs/reference/lanewatch.yaml` is its commented example.
+public struct Configuration: Sendable {
+    public var identity = LaneIdentity(store: "", lane: "")
+    /// IANA name of the store's time zone, for `at`.
+    public var timezone = "UTC"
+    /// The folder of the outbox; absolute.
+    public var stateFolder = "/var/lib/lanewatch"
+    /// Rule files, in order; absolute.
+    public var ruleFiles: [String] = []
+    /// The socket takes every signal of the catalogue, whoever should bring it. For demonstrations and tests.
+    public var isSimulated = false
+    public var socket: Socket? = Socket()
+    /// The allow-list, in order: of several that mean a device, the first counts.
+    public var devices: [EvdevDeviceRule] = []
+    public var kafka: [KafkaSetting] = []
+    public var topics = TopicNames()
+    public var recording: Recording?
+    /// Most bytes of undelivered messages that the outbox keeps.
+    public var outboxBytes: Int64 = 512 << 20
+    /// Most signals in memory that wait for the disk.
+    public var heldSignals = 10_000
+    /// `address:port` of /metrics and /healthz; nil turns them off.
+    public var metrics: Listen? = Listen(address: "127.0.0.1", port: 9464)
+    public var log = Log()
+    /// `sha256:` and the digest of the file's bytes.
+    public var digest = ""
+
+    public init() {}
+
+    /// Settings that do not come from a file.
+    public mutating func setKafka(_ settings: KeyValuePairs<String, String>) {
+        let nowhere = SourcePosition(line: 1, column: 1, offset: 0)
+        let range = SourceRange(start: nowhere, end: nowhere)
+        kafka = settings.map { KafkaSetting(key: $0.key, value: $0.value, keyRange: range, valueRange: range) }
+    }
+
+    public struct Socket: Hashable, Sendable {
+        public var path = "/run/lanewatch/pos.sock"
+        /// Permission bits of the socket file.
+        public var mode: UInt32 = 0o660
+        /// The group that owns the socket file; nil leaves it to the agent's own.
+        public var group: String?
+        /// Who may write: names or numbers. Root and the agent's own user may always.
+        public var users: [String] = []
+        public var groups: [String] = []
+        public var linesPerSecond = 100_000
+        public var lineBytes = 64 << 10
+        public var connections = 64
+
+        public init() {}
+    }
+
+    /// A key of `kafka:`, passed to librdkafka as it stands.
+    public struct KafkaSetting: Sendable {
+        public var key: String
+        public var value: String
+        /// Where it stands: what librdkafka says of it is shown there.
+        public var keyRange: SourceRange
+        public var valueRange: SourceRange
+    }
+
+    public struct Recording: Hashable, Sendable {
+        public var path = ""
+        public var limitBytes: Int64 = 64 << 20
+        public var keep = 4
+        public init() {}
+    }
+
+    public struct Listen: Hashable, Sendable, CustomStringConvertible {
+        public var address: String
+        public var port: UInt16
+        public init(address: String, port: UInt16) {
+            self.address = address
+            self.port = port
+        }
+        public var description: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
+    }
+
+    public struct Log: Hashable, Sendable {
+        public enum Format: String, Hashable, Sendable, CaseIterable { case auto, text, json, journal }
+        public var level = Notice.Level.info
+        public var format = Format.auto
+        public init() {}
+    }
+}

@@ -1,0 +1,464 @@
+import Feeds
+import Lane
+import Loop
+import Outbox
+import Rules
+
+/// The lane's one merge point: numbers and stamps what the feeds say, steps the engine, and has the outcome made durable.
+///
+/// Order is everything here. A signal gets its number, the engine takes it, and its journal line and changes go into the
+/// next commit together; a writer is answered and the pump woken only after that commit. While one commit is on its way
+/// to the disk, what arrives is gathered for the next. Alone, a change or a signal whose writer waits is committed at
+/// once; other signals may wait a second. Runs on the lane's thread; sleeps until the next signal or the engine's
+/// next deadline.
+@LoopActor public final class LaneRunner: FeedSink {
+    /// What the runner tells its surroundings. All are called on the lane's thread.
+    public struct Hooks {
+        public var onSignal: @LoopActor (StampedSignal) -> Void = { _ in }
+        public var onChange: @LoopActor (Change) -> Void = { _ in }
+        /// After a commit that holds messages: the newest of each topic.
+        public var onDurable: @LoopActor ([String: Position]) -> Void = { _ in }
+        /// Seconds from the receipt of a signal, or a timer's deadline, until its change was on disk.
+        public var onDetection: @LoopActor (Double) -> Void = { _ in }
+        /// A feed's readings were dropped for want of room, and there is room again: it should look anew.
+        public var onOverflowOver: @LoopActor (FeedKind) -> Void = { _ in }
+        /// The outbox cannot go on; the agent should end and be started again.
+        public var onBroken: @LoopActor (OutboxError) -> Void = { _ in }
+        public var log: @LoopActor (Notice) -> Void = { _ in }
+        public init() {}
+    }
+
+    /// Signals through the merge point: in = durable (out) + dropped + held.
+    public private(set) var counts = StageCounts()
+    public private(set) var gaps: [FeedKind: Int] = [:]
+    /// Signals by `SignalType.index`.
+    public private(set) var signalCounts = [Int](repeating: 0, count: SignalCatalogue.shipped.entries.count)
+    public private(set) var changeCounts: [ChangeName: Int] = [:]
+    public private(set) var commits = 0
+    public private(set) var commitNanoseconds: Int64 = 0
+    public private(set) var commitFailures = 0
+    public private(set) var engine: RuleEngine
+    public private(set) var slowestDetection = 0.0
+
+    private let outbox: Outbox
+    private let clock: LaneClock
+    private var messages: LaneMessages
+    public let heldLimit: Int
+    public var hooks: Hooks
+
+    private var lastNumber: Int64
+    private var lastInstant: LaneInstant
+    private var batch = Batch()
+    private var isCommitting = false
+    private var isStopped = false
+    private var waiting: [@LoopActor () -> Void] = []
+    private var overflowed: Set<FeedKind> = []
+    private var deadline: (at: LaneInstant, armed: EventLoop.Deadline)?
+    private var relaxedFlush: EventLoop.Deadline?
+    private var signalsSinceSnapshot = 0
+    private var laneState = LaneStateReport()
+    private var stopWaiters: [CheckedContinuation<Void, Never>] = []
+
+    /// Which rule did what, for counting.
+    public struct ChangeName: Hashable, Sendable {
+        public var rule: String
+        public var kind: Change.Kind
+    }
+
+    /// The configured devices, by role, and whether each is there, as the hot-plug feed last said.
+    public var devices: [String: Bool] { laneState.devices }
+
+    /// A snapshot of the engine takes the journal's place after this many signals.
+    public static let signalsPerSnapshot = 5000
+    /// How long a signal that nobody waits for may stay in memory.
+    public static let relaxedMilliseconds: Int64 = 1000
+    /// More signals than this that nobody waits for do not wait for the second to be over.
+    nonisolated static let relaxedLimit = 500
+
+    /// What goes into the next commit.
+    private struct Batch {
+        struct Answer {
+            let number: Int64
+            let call: @LoopActor (Result<Int64, AcceptFault>) -> Void
+        }
+
+        var journal: [StampedSignal] = []
+        var events: [OutboxEvent] = []
+        var answers: [Answer] = []
+        /// CLOCK_BOOTTIME in nanoseconds at which each change of the batch became due.
+        var due: [Int64] = []
+        var facts: [String: [UInt8]?] = [:]
+        var wantsSnapshot = false
+
+        var isEmpty: Bool { journal.isEmpty && events.isEmpty && facts.isEmpty && !wantsSnapshot }
+        /// Somebody waits for it, or an attendant should know.
+        var isUrgent: Bool {
+            !events.isEmpty || !answers.isEmpty || !facts.isEmpty || wantsSnapshot
+                || journal.count >= LaneRunner.relaxedLimit
+        }
+    }
+
+    /// - Parameters:
+    ///   - engine: Restored, with the journal replayed.
+    ///   - lastNumber: Of the last signal ever accepted.
+    ///   - heldLimit: Most signals in memory that are not yet durable.
+    public init(
+        engine: RuleEngine, outbox: Outbox, clock: LaneClock, messages: LaneMessages, lastNumber: Int64, heldLimit: Int,
+        hooks: Hooks = Hooks()
+    ) {
+        self.engine = engine
+        self.outbox = outbox
+        self.clock = clock
+        self.messages = messages
+        self.lastNumber = lastNumber
+        self.heldLimit = heldLimit
+        self.hooks = hooks
+        lastInstant = engine.moment ?? LaneInstant(milliseconds: .min)
+    }
+
+    // MARK: FeedSink
+
+    public var room: Int { isStopped ? 0 : max(0, heldLimit - counts.held) }
+
+    public func receive(_ reading: Reading) {
+        switch reading {
+        case .signal(let signal):
+            guard room > 0 else {
+                counts.in += 1
+                counts.drop("no_room")
+                overflowed.insert(signal.feed)
+                return
+            }
+            accept(signal, answer: nil)
+        case .gap(let gap): note(gap)
+        }
+    }
+
+    public func receive(_ signal: Signal, answer: @escaping @LoopActor (Result<Int64, AcceptFault>) -> Void) {
+        guard !isStopped else {
+            answer(.failure(AcceptFault("the agent is stopping; send it again in a moment")))
+            return
+        }
+        accept(signal, answer: answer)
+    }
+
+    public func whenRoom(_ resume: @escaping @LoopActor () -> Void) {
+        if room > 0 { resume() } else { waiting.append(resume) }
+    }
+
+    public func note(_ notice: Notice) { hooks.log(notice) }
+
+    // MARK: The merge point
+
+    private func accept(_ signal: Signal, answer: (@LoopActor (Result<Int64, AcceptFault>) -> Void)?) {
+        let received = Boottime.nanoseconds()
+        lastNumber += 1
+        lastInstant = max(lastInstant, LaneInstant(milliseconds: received / 1_000_000 + clock.offset))
+        let stamped = StampedSignal(number: lastNumber, at: lastInstant, wall: clock.wall(), signal: signal)
+        counts.in += 1
+        counts.held += 1
+        signalsSinceSnapshot += 1
+        signalCounts[Int(signal.type.index)] += 1
+        batch.journal.append(stamped)
+        if let answer { batch.answers.append(Batch.Answer(number: stamped.number, call: answer)) }
+        hooks.onSignal(stamped)
+        take(engine.step(stamped, ranAt: lastInstant), received: received, cause: stamped.number)
+        if signal.type == .deviceAttached || signal.type == .deviceDetached { report(device: stamped) }
+        afterStep()
+    }
+
+    /// The engine's deadline has come.
+    private func runDeadlines() {
+        deadline = nil
+        let now = max(lastInstant, clock.now())
+        take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)
+        afterStep()
+    }
+
+    private func take(_ step: Step, received: Int64?, cause: Int64?) {
+        guard !step.changes.isEmpty else { return }
+        let recorded = clock.wall()
+        for change in step.changes {
+            batch.events.append(
+                OutboxEvent(messages.event(for: change, recorded: recorded), change: change.number))
+            // A change of a timer was due at its deadline, whatever signal came first after it.
+            let isOfSignal = cause != nil && change.cause == cause
+            batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
+            changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
+            hooks.onChange(change)
+        }
+        laneState.isDirty = true
+    }
+
+    private func afterStep() {
+        reportLaneState()
+        armDeadline()
+        flush()
+    }
+
+    private func armDeadline() {
+        guard !isStopped, let next = engine.nextDeadline else {
+            if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
+            deadline = nil
+            return
+        }
+        // An earlier one may stand: it finds nothing due and arms the next, which is cheaper than to move it each time.
+        if let deadline, deadline.at <= next { return }
+        if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
+        // One millisecond after it: a signal stamped with the deadline itself is still in time.
+        let armed = EventLoop.shared.schedule(atBoottime: clock.boottime(of: next) + 1) { [weak self] in
+            self?.runDeadlines()
+        }
+        deadline = (next, armed)
+    }
+
+    // MARK: Reports that are not the engine's
+
+    private func note(_ gap: Gap) {
+        gaps[gap.feed, default: 0] += 1
+        hooks.log(
+            Notice(
+                .warning, "a feed missed something",
+                [.init("feed", gap.feed.rawValue), .init("device", gap.subject), .init("reason", gap.reason)]))
+        let now = clock.wall()
+        batch.events.append(
+            OutboxEvent(
+                messages.event(
+                    topic: messages.topics.deviceHealth, type: "sco.device.gap.v1",
+                    subject: gap.subject.isEmpty ? gap.feed.rawValue : gap.subject, time: now, recorded: now
+                ) { json in
+                    json.member("feed", gap.feed.rawValue)
+                    json.member("subject", gap.subject)
+                    json.member("reason", gap.reason)
+                    json.member("at", now.rfc3339)
+                }))
+        flush()
+    }
+
+    private func report(device stamped: StampedSignal) {
+        let role = stamped.signal[.device]?.description ?? "unknown"
+        let isThere = stamped.signal.type == .deviceAttached
+        laneState.devices[role] = isThere
+        laneState.isDirty = true
+        batch.events.append(
+            OutboxEvent(
+                messages.event(
+                    topic: messages.topics.deviceHealth,
+                    type: isThere ? "sco.device.attached.v1" : "sco.device.detached.v1", subject: role,
+                    time: stamped.wall, recorded: clock.wall()
+                ) { json in
+                    json.member("device", role)
+                    json.member("port", stamped.signal[.port]?.description ?? "")
+                    json.member("class", stamped.signal[.class]?.description ?? "")
+                    json.member("at", stamped.wall.rfc3339)
+                }))
+    }
+
+    /// A message of the agent itself for the audit topic; chained there.
+    public func audit(_ type: String, subject: String, _ members: (inout JSONWriter) -> Void) {
+        let now = clock.wall()
+        batch.events.append(
+            OutboxEvent(
+                messages.event(
+                    topic: messages.topics.audit, type: type, subject: subject, time: now, recorded: now, chained: true,
+                    members: members)))
+        flush()
+    }
+
+    /// What the lane is like now, for a dashboard's first load: at most once a second.
+    private func reportLaneState() {
+        guard laneState.isDirty, !laneState.isScheduled else { return }
+        let wait = laneState.milliseconds(untilNextAt: Boottime.milliseconds())
+        guard wait == 0 || isStopped else {
+            laneState.isScheduled = true
+            EventLoop.shared.schedule(inMilliseconds: wait) { [weak self] in
+                guard let self else { return }
+                laneState.isScheduled = false
+                reportLaneState()
+                flush()
+            }
+            return
+        }
+        laneState.reported(at: Boottime.milliseconds())
+        let now = clock.wall()
+        batch.events.append(
+            OutboxEvent(
+                messages.event(
+                    topic: messages.topics.laneState, type: "sco.lane.state.v1", subject: messages.identity.lane,
+                    time: now, recorded: now
+                ) { json in laneState.write(open: engine.active, rules: messages.rulesDigest, at: now, into: &json) }))
+    }
+
+    // MARK: Reload and start
+
+    /// Begins: takes what the replay of the journal and the resumption gave, but for the changes that the outbox has already
+    /// (those up to number `known`).
+    public func begin(_ steps: [Step], known: Int64, facts: [String: [UInt8]]) {
+        for step in steps {
+            take(Step(changes: step.changes.filter { $0.number > known }), received: nil, cause: nil)
+        }
+        for (name, value) in facts { batch.facts[name] = .some(value) }
+        batch.wantsSnapshot = true
+        laneState.isDirty = true
+        afterStep()
+    }
+
+    /// Swaps the rule set between two signals.
+    public func adopt(_ table: RuleTable, facts: [String: [UInt8]]) {
+        let now = max(lastInstant, clock.now())
+        lastInstant = now
+        take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)
+        messages.rulesDigest = table.digest
+        take(engine.adopt(table, at: now, wall: clock.wall()), received: nil, cause: nil)
+        for (name, value) in facts { batch.facts[name] = .some(value) }
+        batch.wantsSnapshot = true
+        laneState.isDirty = true
+        audit("sco.rules.applied.v1", subject: "rules") { json in
+            json.member("rules", table.digest)
+            json.member("count", table.ruleCount)
+            json.member("at", clock.wall().rfc3339)
+        }
+        afterStep()
+    }
+
+    // MARK: Commits
+
+    private func flush() {
+        guard !isCommitting, !batch.isEmpty else { return }
+        if !batch.isUrgent && !isStopped {
+            if relaxedFlush == nil {
+                relaxedFlush = EventLoop.shared.schedule(inMilliseconds: Self.relaxedMilliseconds) { [weak self] in
+                    self?.relaxedFlush = nil
+                    self?.startCommit()
+                }
+            }
+            return
+        }
+        startCommit()
+    }
+
+    private func startCommit() {
+        guard !isCommitting, !batch.isEmpty else { return }
+        if let armed = relaxedFlush { EventLoop.shared.cancel(armed) }
+        relaxedFlush = nil
+        isCommitting = true
+        Task { await commitAll() }
+    }
+
+    private func commitAll() async {
+        var pause: Int64 = 0
+        repeat {
+            let taken = batch
+            batch = Batch()
+            do throws(OutboxError) {
+                let committed = try await outbox.commit(commit(of: taken))
+                settle(taken, committed)
+                pause = 0
+            } catch {
+                commitFailures += 1
+                hooks.log(
+                    Notice(.error, "the outbox did not take a commit; it is tried again", [.init("error", "\(error)")]))
+                putBack(taken)
+                guard error.isRetriable else {
+                    isCommitting = false
+                    resumeStopWaiters()
+                    hooks.onBroken(error)
+                    return
+                }
+                if isStopped { break }
+                pause = min(max(200, pause * 2), 5000)
+                await sleep(milliseconds: pause)
+            }
+        } while !batch.isEmpty && (batch.isUrgent || isStopped || pause > 0)
+        isCommitting = false
+        if isStopped { resumeStopWaiters() } else { flush() }
+    }
+
+    private func resumeStopWaiters() {
+        let waiters = stopWaiters
+        stopWaiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func commit(of taken: Batch) -> Commit {
+        var commit = Commit(journal: taken.journal, events: taken.events, facts: taken.facts)
+        commit.durability = taken.answers.isEmpty && taken.events.isEmpty ? .relaxed : .full
+        if taken.wantsSnapshot || signalsSinceSnapshot >= Self.signalsPerSnapshot {
+            // Nothing has been stepped since the batch was taken: the engine is exactly where its last signal left it.
+            commit.snapshot = Snapshot(number: lastNumber, engine: engine.snapshot())
+            signalsSinceSnapshot = 0
+            commit.facts[Facts.clock] = clock.saved(last: lastInstant).json
+        }
+        return commit
+    }
+
+    private func settle(_ taken: Batch, _ committed: Committed) {
+        commits += 1
+        commitNanoseconds += committed.nanoseconds
+        counts.held -= taken.journal.count
+        counts.out += taken.journal.count
+        let now = Boottime.nanoseconds()
+        for due in taken.due {
+            let seconds = Double(max(0, now - due)) / 1e9
+            slowestDetection = max(slowestDetection, seconds)
+            hooks.onDetection(seconds)
+        }
+        for refused in committed.refused {
+            hooks.log(Notice(.error, "a message can never be sent and was left out", [.init("error", "\(refused)")]))
+        }
+        for answer in taken.answers { answer.call(.success(answer.number)) }
+        if committed.added > 0 { hooks.onDurable(committed.heads) }
+        makeRoom()
+    }
+
+    private func putBack(_ taken: Batch) {
+        batch.journal = taken.journal + batch.journal
+        batch.events = taken.events + batch.events
+        batch.answers = taken.answers + batch.answers
+        batch.due = taken.due + batch.due
+        batch.facts = taken.facts.merging(batch.facts) { _, newer in newer }
+        batch.wantsSnapshot = batch.wantsSnapshot || taken.wantsSnapshot
+    }
+
+    private func makeRoom() {
+        // Half empty before anybody is called, so that writers do not stop and go with every signal.
+        guard room >= heldLimit / 2 else { return }
+        let resumed = waiting
+        waiting = []
+        for resume in resumed { resume() }
+        let missed = overflowed
+        overflowed = []
+        for feed in FeedKind.allCases where missed.contains(feed) {
+            note(Gap(feed: feed, subject: "", reason: "the disk was too slow"))
+            hooks.onOverflowOver(feed)
+        }
+    }
+
+    private func sleep(milliseconds: Int64) async {
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            EventLoop.shared.schedule(inMilliseconds: milliseconds) { done.resume() }
+        }
+    }
+
+    /// Takes nothing more, commits what is there with a snapshot, and returns. Feeds are stopped before.
+    public func stop() async {
+        guard !isStopped else { return }
+        isStopped = true
+        if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
+        deadline = nil
+        batch.wantsSnapshot = true
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            stopWaiters.append(done)
+            if !isCommitting { startCommit() }
+        }
+    }
+}
+
+/// Names of the facts that the agent keeps in the outbox.
+enum Facts {
+    static let clock = "clock"
+    /// The rule files in force, as JSON: a journal is replayed under the rules it was written under.
+    static let rules = "rules"
+    /// Digest of the configuration that was last reported.
+    static let configuration = "configuration"
+}

@@ -1,0 +1,244 @@
+import Delivery
+import Feeds
+import Kafka
+import Lane
+import Loop
+import Outbox
+import Rules
+
+/// The agent: everything that runs on a lane, put together. In a process of its own (`lanewatch run`), or in a test's.
+///
+/// Services start in the order of what they need: outbox, delivery, merge point, feeds. They stop backwards, each
+/// within its time, together below 5 s.
+@LoopActor public final class LaneAgent {
+    /// What the agent shows to whoever runs it, besides its log.
+    public struct Hooks: Sendable {
+        public var onSignal: (@LoopActor (StampedSignal) -> Void)?
+        public var onChange: (@LoopActor (Change) -> Void)?
+        /// The agent cannot go on; it should end with an error, and be started again.
+        public var onBroken: (@LoopActor (String) -> Void)?
+        public init() {}
+    }
+
+    public let configuration: Configuration
+    public private(set) var runner: LaneRunner?
+    public private(set) var pump: Pump?
+    public private(set) var feeds: [any Feed] = []
+    public private(set) var rules: RuleFiles
+    /// Reloads that were refused because the new rules were wrong.
+    public private(set) var refusedReloads = 0
+    public private(set) var reloads = 0
+    public private(set) var lastReloadWasRefused = false
+    public let startedAt = Boottime.milliseconds()
+    let detection = DetectionTimes()
+
+    private let outbox: Outbox
+    private let localTime: any LocalTime
+    private let hooks: Hooks
+    private let log: @LoopActor (Notice) -> Void
+    private var recordedDevices: [String: Bool] = [:]
+    private var isStopped = false
+
+    /// - Parameters:
+    ///   - outbox: Open; the agent closes it.
+    ///   - log: Where all modules' words go. Called on the lane's thread.
+    public nonisolated init(
+        _ configuration: Configuration, rules: RuleFiles, outbox: Outbox, localTime: any LocalTime,
+        hooks: Hooks = Hooks(),
+        log: @escaping @LoopActor (Notice) -> Void
+    ) {
+        self.configuration = configuration
+        self.rules = rules
+        self.outbox = outbox
+        self.localTime = localTime
+        self.hooks = hooks
+        self.log = log
+    }
+
+    // MARK: Start
+
+    /// Starts everything. On an error nothing runs any more.
+    public func start() async throws(AgentError) {
+        do {
+            for notice in outbox.notices { log(notice) }
+            let recovered = try await outbox.recover()
+            let (clock, away) = LaneClock.begin(
+                after: Self.lastKnown(recovered), boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
+                wall: Boottime.wallMilliseconds(), isSynchronised: LaneClock.isWallSynchronised)
+            let recovery = Recovery(
+                recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock,
+                away: away)
+            for notice in recovery.notices { log(notice) }
+            let pump = try await startPump()
+            let runner = startRunner(recovery, recovered, clock, pump)
+            try startFeeds(runner)
+            tellStart(recovered, away)
+        } catch {
+            await stop()
+            throw AgentError("\(error)")
+        }
+    }
+
+    /// The last moment that the lane is known to have been watched: by what was saved, or by a signal after it.
+    private static func lastKnown(_ recovered: Recovered) -> LaneClock.Saved? {
+        guard var saved = recovered.facts[Facts.clock].flatMap({ LaneClock.Saved(json: $0) }) else { return nil }
+        if let last = recovered.journal.last, last.at > saved.last {
+            saved.last = last.at
+            saved.lastWall = last.wall
+        }
+        return saved
+    }
+
+    private func startPump() async throws -> Pump {
+        let pump = Pump(PumpConfiguration(producer: KafkaSettings.producer(configuration)), outbox: outbox) { [log] in
+            log($0)
+        }
+        try await pump.start()
+        self.pump = pump
+        return pump
+    }
+
+    private func startRunner(
+        _ recovery: Recovery, _ recovered: Recovered, _ clock: LaneClock, _ pump: Pump
+    ) -> LaneRunner {
+        let messages = LaneMessages(
+            identity: configuration.identity, topics: configuration.topics, rulesDigest: rules.set.digest)
+        var hooks = LaneRunner.Hooks()
+        hooks.onDurable = { [weak pump] heads in pump?.wake(heads) }
+        hooks.onDetection = { [detection] seconds in detection.add(seconds) }
+        hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
+        hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
+        hooks.log = log
+        if let onSignal = self.hooks.onSignal { hooks.onSignal = onSignal }
+        let log = self.log
+        let onChange = self.hooks.onChange
+        hooks.onChange = { change in
+            log(Self.notice(of: change))
+            onChange?(change)
+        }
+        let runner = LaneRunner(
+            engine: recovery.engine, outbox: outbox, clock: clock, messages: messages, lastNumber: recovered.lastSignal,
+            heldLimit: configuration.heldSignals, hooks: hooks)
+        self.runner = runner
+        var facts = recovery.facts
+        facts[Facts.configuration] = Array(configuration.digest.utf8)
+        runner.begin(recovery.steps, known: recovered.lastChange, facts: facts)
+        tellAudit(runner, recovered)
+        return runner
+    }
+
+    private func startFeeds(_ runner: LaneRunner) throws(FeedError) {
+        let feeds = try FeedCatalog.feeds(for: configuration)
+        for feed in feeds {
+            try feed.start(runner)
+            self.feeds.append(feed)
+        }
+    }
+
+    private func tellAudit(_ runner: LaneRunner, _ recovered: Recovered) {
+        let now = WallInstant(milliseconds: Boottime.wallMilliseconds()).rfc3339
+        runner.audit("sco.agent.started.v1", subject: "agent") { json in
+            json.member("version", Version.text)
+            json.member("librdkafka", LibraryVersion.current.description)
+            json.member("rules", rules.set.digest)
+            json.member("at", now)
+        }
+        if recovered.facts[Facts.configuration] != Array(configuration.digest.utf8) {
+            runner.audit("sco.config.applied.v1", subject: "configuration") { json in
+                json.member("config", configuration.digest)
+                json.member("at", now)
+            }
+        }
+        let kept = RuleFiles.restored(from: recovered.facts[Facts.rules])
+        if kept?.set.digest != rules.set.digest {
+            runner.audit("sco.rules.applied.v1", subject: "rules") { json in
+                json.member("rules", rules.set.digest)
+                json.member("count", RuleTable(rules.set, lane: configuration.identity).ruleCount)
+                json.member("at", now)
+            }
+        }
+    }
+
+    private func tellStart(_ recovered: Recovered, _ away: Int64?) {
+        log(
+            Notice(
+                .info, "the lane is watched",
+                [
+                    .init("lane.id", "\(configuration.identity.partitionKey)"), .init("version", Version.text),
+                    .init("library", "librdkafka " + LibraryVersion.current.description), .init("rules.digest", rules.set.digest),
+                    .init("epoch", String(recovered.epoch)),
+                    .init("milliseconds", away.map { String($0) } ?? "unknown"),
+                ]))
+    }
+
+    /// One line a change; codes and payment numbers stay out of the log.
+    private static func notice(of change: Change) -> Notice {
+        let intervention = change.intervention
+        var fields: [Notice.Field] = [
+            .init("rule.id", intervention.rule), .init("intervention.id", intervention.id.description),
+            .init("severity", intervention.severity.name),
+        ]
+        if let reason = intervention.reason { fields.append(.init("reason", reason.rawValue)) }
+        let message =
+            switch change.kind {
+            case .raise: "an intervention is raised"
+            case .escalate: "an intervention is escalated"
+            case .update: "an intervention is updated"
+            case .clear: "an intervention is cleared"
+            }
+        return Notice(.info, message, fields)
+    }
+
+    /// How many messages are in the outbox and not settled: 0 where the outbox cannot be asked any more.
+    public func undelivered() async -> Int {
+        let depths = (try? await outbox.depths()) ?? []
+        return depths.reduce(0) { $0 + $1.rows }
+    }
+
+    // MARK: Reload and stop
+
+    /// Reads the rule files again. With any error the old set stays, the errors are logged, and nothing changes.
+    @discardableResult
+    public func reload() -> Bool {
+        let (loaded, diagnostics) = RuleFiles.load(configuration.ruleFiles)
+        for diagnostic in diagnostics {
+            log(
+                Notice(
+                    diagnostic.severity == .error ? .error : .warning, "a rule file has a fault",
+                    [.init("error", diagnostic.headline)]))
+        }
+        guard let loaded, let runner else {
+            refusedReloads += 1
+            lastReloadWasRefused = true
+            log(
+                Notice(
+                    .error, "the new rules are refused; the old ones stay", [.init("rules.digest", rules.set.digest)]))
+            return false
+        }
+        reloads += 1
+        lastReloadWasRefused = false
+        rules = loaded
+        runner.adopt(
+            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime), facts: [Facts.rules: loaded.kept]
+        )
+        log(Notice(.info, "new rules are in force", [.init("rules.digest", loaded.set.digest)]))
+        return true
+    }
+
+    /// Stops everything, the last first: feeds, merge point with its last commit, delivery, outbox. Below 5 s.
+    public func stop() async {
+        guard !isStopped else { return }
+        isStopped = true
+        for feed in feeds.reversed() { feed.stop() }
+        await runner?.stop()
+        await pump?.stop(within: 4)
+        await outbox.close()
+        log(Notice(.info, "the lane is not watched any more"))
+    }
+}
+
+/// Why the agent cannot run; one sentence.
+public struct AgentError: Error, Hashable, Sendable, CustomStringConvertible {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,151 @@
+/// The topics' names. A configuration may rename each; a rule may name one of its own.
+public struct TopicNames: Hashable, Sendable {
+    public var interventions = "sco.interventions"
+    public var shadow = "sco.rules.shadow"
+    public var laneState = "sco.lane-state"
+    public var deviceHealth = "sco.device-health"
+    public var audit = "sco.audit"
+
+    public init() {}
+
+    public var all: [String] { [interventions, shadow, laneState, deviceHealth, audit] }
+
+    /// What is wrong with `name` as a topic's name, or nil. Source: Apache Kafka, `Topic.validate`.
+    public static func fault(of name: String) -> String? {
+        if name.isEmpty { return "a topic's name must not be empty" }
+        if name.utf8.count > 249 { return "a topic's name must not be longer than 249 characters" }
+        if name == "." || name == ".." { return "a topic cannot be called \"\(name)\"" }
+        let isGood = name.utf8.allSatisfy {
+            ($0 >= 48 && $0 <= 57) || ($0 | 32 >= 97 && $0 | 32 <= 122) || $0 == 45 || $0 == 46 || $0 == 95
+        }
+        return isGood ? nil : "a topic's name is made of letters, digits, \".\", \"_\" and \"-\""
+    }
+}
+
+/// Makes the lane's messages: CloudEvents 1.0 in Kafka's binary mode, as `docs/reference/topics.md` describes them.
+///
+/// Pure: the same change gives the same bytes. `ce_id` and `ce_sequence` are the outbox's to add.
+public struct LaneMessages: Sendable {
+    public var identity: LaneIdentity
+    public var topics: TopicNames
+    /// The digest of the rule set in force: `sha256:…`.
+    public var rulesDigest: String
+
+    public init(identity: LaneIdentity, topics: TopicNames = TopicNames(), rulesDigest: String) {
+        self.identity = identity
+        self.topics = topics
+        self.rulesDigest = rulesDigest
+    }
+
+    /// `sco.intervention.raised.v1`, `.updated.v1` or `.cleared.v1`: the whole intervention as it is after `change`.
+    public func event(for change: Change, recorded: WallInstant) -> CloudEvent {
+        let intervention = change.intervention
+        let id = intervention.id.description
+        var headers = headers(
+            type: "sco.intervention.\(intervention.state.rawValue).v1", subject: id, time: change.wall,
+            recorded: recorded, schema: "sco.intervention.v1")
+        let severity = intervention.severity.openTelemetry
+        headers.append(CloudEvent.Header("ce_severitytext", severity.text))
+        headers.append(CloudEvent.Header("ce_severitynumber", String(severity.number)))
+        if let expires = intervention.expires { headers.append(CloudEvent.Header("ce_expirytime", expires.rfc3339)) }
+        if let correlation = change.correlation, let value = Self.headerValue(correlation) {
+            headers.append(CloudEvent.Header("ce_correlationid", value))
+        }
+        if let cause = change.cause { headers.append(CloudEvent.Header("ce_causationid", String(cause))) }
+        if let traceparent = change.traceparent, let value = Self.headerValue(traceparent) {
+            headers.append(CloudEvent.Header("ce_traceparent", value))
+        }
+        var json = JSONWriter()
+        json.object { json in write(intervention, into: &json) }
+        return CloudEvent(
+            topic: topic(of: intervention), key: identity.partitionKey,
+            id: LaneUUID(hashing: [id, String(intervention.revision)]), headers: headers, value: json.bytes)
+    }
+
+    /// A message that is no intervention: its type with version, its subject, and the members of its data after
+    /// `store` and `lane`.
+    public func event(
+        topic: String, type: String, subject: String, time: WallInstant, recorded: WallInstant, chained: Bool = false,
+        members: (inout JSONWriter) -> Void
+    ) -> CloudEvent {
+        var json = JSONWriter()
+        json.object { json in
+            json.member("store", identity.store)
+            json.member("lane", identity.lane)
+            members(&json)
+        }
+        return CloudEvent(
+            topic: topic, key: identity.partitionKey, id: nil,
+            headers: headers(type: type, subject: subject, time: time, recorded: recorded, schema: type),
+            value: json.bytes, isChained: chained)
+    }
+
+    /// Where messages about `intervention` go: shadow rules have a topic of their own, and the default name may be renamed.
+    public func topic(of intervention: Intervention) -> String {
+        if intervention.shadow { return topics.shadow }
+        return intervention.topic == TopicNames().interventions ? topics.interventions : intervention.topic
+    }
+
+    private func headers(
+        type: String, subject: String, time: WallInstant, recorded: WallInstant, schema: String
+    ) -> [CloudEvent.Header] {
+        [
+            CloudEvent.Header("content-type", "application/json"),
+            CloudEvent.Header("ce_specversion", "1.0"),
+            CloudEvent.Header("ce_type", type),
+            CloudEvent.Header("ce_source", identity.source),
+            CloudEvent.Header("ce_subject", subject),
+            CloudEvent.Header("ce_time", time.rfc3339),
+            CloudEvent.Header("ce_recordedtime", recorded.rfc3339),
+            CloudEvent.Header("ce_partitionkey", identity.partitionKey),
+            CloudEvent.Header("ce_dataschema", "urn:lanewatch:schema:\(schema)"),
+        ]
+    }
+
+    private func write(_ intervention: Intervention, into json: inout JSONWriter) {
+        json.member("intervention", intervention.id.description)
+        json.member("rule", intervention.rule)
+        json.member("category", intervention.category)
+        json.member("severity", intervention.severity.name)
+        json.member("title", intervention.title)
+        json.member("store", identity.store)
+        json.member("lane", identity.lane)
+        json.member("phase", orNull: intervention.phase)
+        json.name("key")
+        json.object { json in for part in intervention.key { json.member(part.name, part.value) } }
+        json.member("state", intervention.state.rawValue)
+        json.member("revision", intervention.revision)
+        json.member("repeats", intervention.repeats)
+        json.member("raisedAt", intervention.raisedAt.rfc3339)
+        if let clearedAt = intervention.clearedAt { json.member("clearedAt", clearedAt.rfc3339) }
+        if let reason = intervention.reason { json.member("reason", reason.rawValue) }
+        json.name("evidence")
+        json.array { json in
+            for evidence in intervention.evidence {
+                json.object { json in
+                    json.member("at", evidence.at.rfc3339)
+                    json.member("type", evidence.type.name)
+                    json.name("attributes")
+                    json.object { json in
+                        for attribute in evidence.attributes {
+                            json.name(attribute.name.name)
+                            json.value(attribute.value)
+                        }
+                    }
+                }
+            }
+        }
+        json.member("remoteResolvable", intervention.remoteResolvable)
+        json.member("view", "/lanes/\(identity.lane)/view")
+        json.member("rules", rulesDigest)
+        json.member("lateBy", orNull: intervention.lateBy)
+    }
+
+    /// A header value is text without control characters (CloudEvents 1.0.2, section 3.1); what is not is left out.
+    private static func headerValue(_ text: String) -> String? {
+        guard !text.isEmpty, text.utf8.count <= 1024,
+            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+        else { return nil }
+        return text
+    }
+}

@@ -1,0 +1,84 @@
+import YAML
+
+/// What is not wrong but looks like a slip; told only for files without errors.
+struct RuleWarnings {
+    private struct Placed {
+        var rule: Rule
+        var findings: Findings
+        var place: SourceRange
+        var clearAfter: SourceRange
+    }
+
+    private var rules: [Placed] = []
+
+    mutating func add(_ rule: Rule, _ reader: RuleReader) {
+        rules.append(
+            Placed(
+                rule: rule, findings: reader.findings, place: reader.place,
+                clearAfter: reader.mapping.range(of: "clear_after")))
+    }
+
+    func report(_ set: RuleSet, _ vocabulary: Vocabulary) {
+        for entry in vocabulary.params.entries where !entry.isUsed {
+            entry.findings.warning("no rule uses parameter \(Shown.quoted(entry.name))", at: entry.range)
+        }
+        for entry in vocabulary.lists.entries where !entry.isUsed {
+            entry.findings.warning("no match uses list \(Shown.quoted(entry.name))", at: entry.range)
+        }
+        for entry in vocabulary.states.entries where !entry.isUsed {
+            entry.findings.warning("no rule asks for state \(Shown.quoted(entry.name))", at: entry.range)
+        }
+        for placed in rules { reportShortClear(placed, set) }
+        reportShadowed()
+    }
+
+    /// `within` longer than `clear_after`: what is raised is over before the time is that it is judged by.
+    private func reportShortClear(_ placed: Placed, _ set: RuleSet) {
+        let within: DurationTerm
+        switch placed.rule.shape {
+        case .noAnswer(_, _, let term), .tooMany(_, _, let term, _): within = term
+        case .atOnce, .lasts: return
+        }
+        guard let clearAfter = placed.rule.clearAfter, let wait = milliseconds(within, set),
+            let clear = milliseconds(clearAfter, set), wait > clear
+        else { return }
+        let (longer, shorter) = (DurationScalar.text(wait), DurationScalar.text(clear))
+        placed.findings.warning(
+            "rule \(Shown.quoted(placed.rule.id)): \"within\" (\(longer)) is longer than \"clear_after\" (\(shorter))",
+            at: placed.clearAfter)
+    }
+
+    private func milliseconds(_ term: DurationTerm, _ set: RuleSet) -> Int64? {
+        switch term {
+        case .milliseconds(let milliseconds): return milliseconds
+        case .param(let name):
+            if case .duration(let milliseconds)? = set.params[name] { return milliseconds } else { return nil }
+        }
+    }
+
+    /// A rule that fires exactly when another one does, and tells the same topic. Rules in shadow mode are meant to.
+    private func reportShadowed() {
+        struct Trigger: Hashable {
+            var shape: Shape
+            var same: Set<String>
+            var whileCondition: Condition?
+            var at: DaySpan?
+            var lanes: [LanePattern]
+            var topic: String
+        }
+        var first: [Trigger: String] = [:]
+        for placed in rules where placed.rule.isEnabled && !placed.rule.isShadow {
+            let rule = placed.rule
+            let trigger = Trigger(
+                shape: rule.shape, same: Set(rule.same.map(\.name)), whileCondition: rule.whileCondition, at: rule.at,
+                lanes: rule.lanes, topic: rule.topic)
+            if let other = first[trigger] {
+                placed.findings.warning(
+                    "rule \(Shown.quoted(rule.id)) fires exactly when rule \(Shown.quoted(other)) does, and tells the same topic",
+                    at: placed.place)
+            } else {
+                first[trigger] = rule.id
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+/// What an engine has done since it was made. Not part of its snapshot.
+public struct EngineCounts: Hashable, Sendable {
+    /// Signals stepped on.
+    public var signals = 0
+    /// Entries of the index that signals led to: the cost that must not grow with the number of rules.
+    public var visited = 0
+    public var raised = 0
+    public var escalated = 0
+    public var updated = 0
+    public var cleared = 0
+    /// Fired while active.
+    public var repeats = 0
+    public var suppressedByCooldown = 0
+    public var suppressedBySilence = 0
+    /// Outside the rule's `at`.
+    public var suppressedByTime = 0
+    public var suppressedByMute = 0
+    /// `RuleEngine.maximumActive` interventions were active already.
+    public var suppressedByLimit = 0
+    /// Waits, rings or cooldowns given up because a rule had `RuleEngine.maximumKeys` of them.
+    public var droppedKeys = 0
+    /// Waits and rings given up because signals of a long gap were not received.
+    public var droppedByGap = 0
+    /// Waits of shape D that went on after a gap, because the state was found as it had been.
+    public var assumed = 0
+    /// Values that a pattern could not decide within its limits; they do not match.
+    public var patternLimits = 0
+    /// Timers that ran more than `RuleEngine.lateMilliseconds` after their deadline.
+    public var lateTimers = 0
+
+    public init() {}
+}

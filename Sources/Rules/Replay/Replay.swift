@@ -1,0 +1,252 @@
+import Lane
+
+/// The rules over a recording: JSON Lines of one lane or several, each lane with an engine of its own, in virtual time.
+///
+/// Bytes come in pieces of any size (`add`); `finish` gives the result lines by time, then lane. Wall time is `t`, in UTC. 0
+/// is the first signal and the end the last one, of the whole recording: deadlines before the end have fired, later ones
+/// wait. The result lines are kept until then, as only the end tells whether there is more than one lane.
+public struct Replay: Sendable {
+    /// What went in.
+    public struct Counts: Hashable, Sendable {
+        public var signals = 0
+        /// Attributes and members that the catalogue does not declare for their signal, null, or of another kind.
+        public var ignored = 0
+        /// Of all lanes' engines.
+        public var raised = 0
+    }
+
+    /// A deadline after the end of the recording.
+    public struct Waiting: Hashable, Sendable {
+        /// The lane; nil where the recording holds but one.
+        public var lane: String?
+        /// After the first signal, in milliseconds.
+        public var after: Int64
+        /// What would come then: raise, escalate or clear.
+        public var kind: Change.Kind
+        public var rule: String
+        public var key: [KeyPart]
+
+        /// `105s raise payment-timeout pay=P1`, with `LANE: ` before it where there are several.
+        public var text: String {
+            let subject = [rule] + key.map { "\($0.name)=\(ResultLine.quoted($0.value))" }
+            return (lane.map { $0 + ": " } ?? "")
+                + ([ResultLine.time(milliseconds: after), kind.rawValue] + subject).joined(separator: " ")
+        }
+    }
+
+    private struct Track: Sendable {
+        var name: String
+        var engine: RuleEngine
+        var lastTime: Int64 = .min
+        var lastNumber: Int64 = .min
+        var signals: Int64 = 0
+        /// In order of time: when, and the result line without its time.
+        var results: [(at: Int64, text: String)] = []
+
+        mutating func keep(_ changes: [Change]) {
+            for change in changes {
+                if let text = ResultLine.withoutTime(change) { results.append((change.at.milliseconds, text)) }
+            }
+        }
+    }
+
+    /// Bytes of a line, at most.
+    public static let maximumLine = 1 << 20
+
+    public private(set) var counts = Counts()
+    private let set: RuleSet
+    private let store: String
+    private let defaultLane: String
+    private var lanes: [Track] = []
+    private var laneByName: [String: Int] = [:]
+    private var latest = 0
+    private var lineNumber = 0
+    private var first: Int64 = .max
+    private var last: Int64 = .min
+    /// The beginning of a line whose end has not come yet.
+    private var partial: [UInt8] = []
+
+    /// - Parameters:
+    ///   - store: what interventions' ids are made of, with the lane.
+    ///   - defaultLane: the lane of lines that name none.
+    public init(_ set: RuleSet, store: String = "0000", defaultLane: String = "L07") {
+        self.set = set
+        self.store = store
+        self.defaultLane = defaultLane
+    }
+
+    // MARK: In
+
+    /// Takes the next piece of the recording. After an error nothing more is to be added.
+    public mutating func add(_ bytes: UnsafeRawBufferPointer) throws(ReplayFault) {
+        var start = 0
+        if !partial.isEmpty {
+            guard let end = Self.lineEnd(bytes, from: 0) else {
+                partial.append(contentsOf: bytes)
+                return try checkPartial()
+            }
+            partial.append(contentsOf: bytes[0..<end])
+            let line = partial
+            partial = []
+            try addCopied(line)
+            start = end + 1
+        }
+        while let end = Self.lineEnd(bytes, from: start) {
+            try add(line: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+            start = end + 1
+        }
+        if start < bytes.count {
+            partial.append(contentsOf: bytes[start...])
+            try checkPartial()
+        }
+    }
+
+    public mutating func add(_ bytes: [UInt8]) throws(ReplayFault) {
+        var fault: ReplayFault?
+        bytes.withUnsafeBytes { buffer in
+            do throws(ReplayFault) { try add(buffer) } catch { fault = error }
+        }
+        if let fault { throw fault }
+    }
+
+    private mutating func checkPartial() throws(ReplayFault) {
+        if partial.count > Self.maximumLine {
+            throw ReplayFault(line: lineNumber + 1, column: nil, message: "longer than \(Self.maximumLine) bytes")
+        }
+    }
+
+    private mutating func addCopied(_ line: [UInt8]) throws(ReplayFault) {
+        var fault: ReplayFault?
+        line.withUnsafeBytes { buffer in
+            do throws(ReplayFault) { try add(line: buffer) } catch { fault = error }
+        }
+        if let fault { throw fault }
+    }
+
+    /// The place of the next line feed. Eight bytes at a time: finding the ends of lines is a tenth of a replay else.
+    private static func lineEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        var place = start
+        while place + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+            let difference = word ^ (ones &* 0x0A)
+            let found = (difference &- ones) & ~difference & highs
+            if found != 0 { return place + found.trailingZeroBitCount / 8 }
+            place += 8
+        }
+        while place < bytes.count {
+            if bytes[place] == 0x0A { return place }
+            place += 1
+        }
+        return nil
+    }
+
+    private mutating func add(line bytes: UnsafeRawBufferPointer) throws(ReplayFault) {
+        lineNumber += 1
+        // Lines that hold something begin with "{": only the others are looked at twice.
+        if bytes.first != UInt8(ascii: "{"), bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
+        let line: SignalLine
+        do throws(SignalLineFault) { line = try SignalLine(parsing: bytes) } catch {
+            throw ReplayFault(line: lineNumber, column: error.column, message: error.message)
+        }
+        guard let at = line.at else {
+            throw ReplayFault(
+                line: lineNumber, column: nil, message: "no \"t\"; a recording needs the lane time, in ms")
+        }
+        let lane = lane(line.lane)
+        let number = line.number ?? lanes[lane].lastNumber.addingReportingOverflow(1).partialValue
+        let (lastTime, lastNumber) = (lanes[lane].lastTime, lanes[lane].lastNumber)
+        let time = at.milliseconds
+        guard time > lastTime || (time == lastTime && number > lastNumber) || lanes[lane].signals == 0 else {
+            let before =
+                time < lastTime ? "t \(time) after \(lastTime)" : "seq \(number) after \(lastNumber) at t \(time)"
+            throw ReplayFault(
+                line: lineNumber, column: nil,
+                message: "lane \(lanes[lane].name) is out of order: \(before); lines stand in order of t, then seq")
+        }
+        lanes[lane].lastTime = time
+        lanes[lane].lastNumber = number
+        lanes[lane].signals += 1
+        first = min(first, time)
+        last = max(last, time)
+        counts.signals += 1
+        counts.ignored += line.ignored.count
+        let signal = Signal(line.type, line.attributes, feed: line.feed ?? .pos, traceparent: line.traceparent)
+        let step = lanes[lane].engine.step(
+            StampedSignal(number: number, at: at, wall: WallInstant(milliseconds: time), signal: signal))
+        if !step.changes.isEmpty { lanes[lane].keep(step.changes) }
+    }
+
+    private mutating func lane(_ name: String?) -> Int {
+        let name = name ?? defaultLane
+        if latest < lanes.count, lanes[latest].name == name { return latest }
+        if let known = laneByName[name] {
+            latest = known
+            return known
+        }
+        let table = RuleTable(set, lane: LaneIdentity(store: store, lane: name))
+        latest = lanes.count
+        lanes.append(Track(name: name, engine: RuleEngine(table: table)))
+        laneByName[name] = latest
+        return latest
+    }
+
+    // MARK: Out
+
+    /// Takes the last line, fires what is due before the end, and gives the result lines to `emit`, one by one.
+    ///
+    /// - Returns: the deadlines that still wait, by time, then lane.
+    public mutating func finish(_ emit: (String) -> Void) throws(ReplayFault) -> [Waiting] {
+        if !partial.isEmpty {
+            let line = partial
+            partial = []
+            try addCopied(line)
+        }
+        let zero = LaneInstant(milliseconds: first)
+        let order = lanes.indices.sorted { lanes[$0].name.utf8.lexicographicallyPrecedes(lanes[$1].name.utf8) }
+        var results: [(at: Int64, rank: Int, text: String)] = []
+        var waiting: [(rank: Int, Waiting)] = []
+        for (rank, place) in order.enumerated() {
+            let name = lanes.count > 1 ? lanes[place].name : nil
+            let due = lanes[place].engine.idle(until: LaneInstant(milliseconds: last))
+            lanes[place].keep(due.changes)
+            counts.raised += lanes[place].engine.counts.raised
+            for result in lanes[place].results {
+                let time = LaneInstant(milliseconds: result.at).milliseconds(since: zero)
+                let text = "\(ResultLine.time(milliseconds: time)) \(result.text)"
+                results.append((result.at, rank, (name.map { $0 + ": " } ?? "") + text))
+            }
+            lanes[place].results = []
+            for deadline in lanes[place].engine.waiting {
+                let after = deadline.at.milliseconds(since: zero)
+                waiting.append(
+                    (
+                        rank,
+                        Waiting(lane: name, after: after, kind: deadline.kind, rule: deadline.rule, key: deadline.key)
+                    ))
+            }
+        }
+        // Within a lane the order of the engine stays, also where two changes are of one moment.
+        let sorted = results.indices.sorted {
+            (results[$0].at, results[$0].rank, $0) < (results[$1].at, results[$1].rank, $1)
+        }
+        for place in sorted { emit(results[place].text) }
+        let late = waiting.indices.sorted {
+            (waiting[$0].1.after, waiting[$0].rank, $0) < (waiting[$1].1.after, waiting[$1].rank, $1)
+        }
+        return late.map { waiting[$0].1 }
+    }
+}
+
+/// What is wrong with a recording, and where: lines and columns (bytes) from 1.
+public struct ReplayFault: Error, Hashable, Sendable {
+    public var line: Int
+    public var column: Int?
+    public var message: String
+
+    public init(line: Int, column: Int?, message: String) {
+        self.line = line
+        self.column = column
+        self.message = message
+    }
+}

@@ -1,0 +1,162 @@
+import Lane
+import YAML
+
+/// Reads one test of a test file; what is wrong goes to its findings, with the place of the word at fault.
+struct RuleTestReader {
+    static let keys = ["name", "lane", "at", "until", "given", "expect"]
+
+    private let mapping: YAMLMapping
+    private var findings: Findings { mapping.findings }
+
+    init(_ mapping: YAMLMapping) { self.mapping = mapping }
+
+    func read() -> RuleTest? {
+        mapping.require("name", "given", "expect")
+        let name = mapping.text("name")
+        let lane = mapping.text("lane") ?? "L07"
+        let start = start()
+        let length = mapping.duration("until") ?? TestTimeline.defaultLength
+        var steps: [TestStep] = []
+        for node in mapping.list("given", of: "signals") {
+            guard let text = mapping.text(node, "each line of \"given\""), let step = step(text, node) else { continue }
+            if let last = steps.last, step.after < last.end {
+                let away = last.end > last.after
+                findings.error(
+                    away
+                        ? "nothing is received before \(ResultLine.time(milliseconds: last.end)), while the lane is away"
+                        : "lines stand in order of time: this one is before \(ResultLine.time(milliseconds: last.end))",
+                    at: node.range)
+                continue
+            }
+            steps.append(step)
+        }
+        let expected = mapping.list("expect", of: "result lines").compactMap { node in
+            mapping.text(node, "each line of \"expect\"").flatMap { expectation($0, node) }
+        }
+        guard let name, let start else { return nil }
+        return RuleTest(
+            name: name, range: mapping["name"]?.range, lane: lane,
+            timeline: TestTimeline(start: start, steps: steps, length: length), expected: expected)
+    }
+
+    private func report(_ fault: GivenLine.Fault, _ node: YAMLNode) {
+        findings.error(fault.message, at: node.range(ofBytes: fault.range), help: fault.help)
+    }
+
+    // MARK: at
+
+    /// `2026-01-05T22:00:00Z`, `2026-01-05 22:00`, or `22:00` of the default day.
+    private func start() -> WallInstant? {
+        guard let node = mapping["at"] else { return TestTimeline.defaultStart }
+        guard let text = mapping.text("at") else { return nil }
+        let day = TestTimeline.defaultStart.rfc3339.prefix(10)
+        for candidate in [text, text + "Z", text + ":00Z", "\(day)T\(text)Z", "\(day)T\(text):00Z"] {
+            if let found = WallInstant(rfc3339: candidate) { return found }
+        }
+        findings.error(
+            "\"at\" needs a moment of the wall clock, not \(node.described)", at: node.range,
+            help: "write 2026-01-05T22:00:00Z, or 22:00 for that day; tests run in UTC")
+        return nil
+    }
+
+    // MARK: given
+
+    private func step(_ text: String, _ node: YAMLNode) -> TestStep? {
+        do throws(GivenLine.Fault) {
+            var words = try LineWords(text)
+            if let time = words.next(), let mark = words.next(), mark.text == "!" {
+                guard let after = ResultLine.milliseconds(of: time.text) else {
+                    throw GivenLine.Fault(
+                        message: "a line begins with its time (45s, 500ms, 2m), not \"\(time.text)\"",
+                        range: time.range)
+                }
+                return try event(after, words.rest, mark.range)
+            }
+            return .signal(try GivenLine(parsing: text))
+        } catch {
+            report(error, node)
+            return nil
+        }
+    }
+
+    private func event(
+        _ after: Int64, _ words: [LineWords.Word], _ mark: Range<Int>
+    ) throws(GivenLine.Fault) -> TestStep {
+        let forms = "one of: ! restart 20s, ! suspend 5m, ! clock +1h, ! reload other.yaml"
+        guard words.count == 2 else {
+            let end = words.last?.range.upperBound ?? mark.upperBound
+            throw GivenLine.Fault(
+                message: "an event is \"!\", its name and one word", range: mark.lowerBound..<end, help: forms)
+        }
+        let (name, word) = (words[0], words[1])
+        func duration(_ text: Substring) throws(GivenLine.Fault) -> Int64 {
+            guard let time = ResultLine.milliseconds(of: text), time > 0 else {
+                throw GivenLine.Fault(
+                    message: "\"\(name.text)\" needs a duration (20s, 5m), not \"\(word.text)\"", range: word.range)
+            }
+            return time
+        }
+        switch name.text {
+        case "restart": return .restart(after: after, away: try duration(word.text[...]))
+        case "suspend": return .suspend(after: after, away: try duration(word.text[...]))
+        case "reload": return .reload(after: after, file: word.text)
+        case "clock":
+            if word.text.hasPrefix("+") { return .clock(after: after, by: try duration(word.text.dropFirst())) }
+            if word.text.hasPrefix("-") { return .clock(after: after, by: -(try duration(word.text.dropFirst()))) }
+            throw GivenLine.Fault(
+                message: "\"clock\" needs + or - before its duration (+1h, -5m), not \"\(word.text)\"",
+                range: word.range)
+        default:
+            throw GivenLine.Fault(message: "no event \"\(name.text)\"", range: name.range, help: forms)
+        }
+    }
+
+    // MARK: expect
+
+    /// The line in the form that results have: `1m raise x` reads as `60s raise x`.
+    private func expectation(_ text: String, _ node: YAMLNode) -> String? {
+        do throws(GivenLine.Fault) {
+            let words = try LineWords(text).rest
+            let whole = 0..<text.utf8.count
+            guard words.count >= 3 else {
+                throw GivenLine.Fault(
+                    message: "expected a result line: 45s raise payment-timeout pay=P1 warning", range: whole)
+            }
+            guard let after = ResultLine.milliseconds(of: words[0].text) else {
+                throw GivenLine.Fault(
+                    message: "a line begins with its time (45s, 500ms, 2m), not \"\(words[0].text)\"",
+                    range: words[0].range)
+            }
+            let verb = words[1].text
+            guard ["raise", "escalate", "clear"].contains(verb) else {
+                let names = ["raise", "escalate", "clear"]
+                throw GivenLine.Fault(
+                    message: "a result is raise, escalate or clear, not \"\(verb)\""
+                        + (EditDistance.nearest(to: verb, among: names).map { "; did you mean \"\($0)\"?" } ?? ""),
+                    range: words[1].range)
+            }
+            var keys = words[3...]
+            var parts = [ResultLine.time(milliseconds: after), verb, words[2].text]
+            let severity = verb == "clear" ? nil : keys.popLast()
+            if verb != "clear", severity.flatMap({ Severity(name: $0.text) }) == nil {
+                throw GivenLine.Fault(
+                    message: "\"\(verb)\" ends with a severity: info, warning or critical",
+                    range: severity?.range ?? whole)
+            }
+            for word in keys {
+                guard let (name, value, _) = word.assignment else {
+                    let help = verb == "clear" ? "a clear has no severity" : nil
+                    throw GivenLine.Fault(
+                        message: "expected a key, name=value, not \"\(word.text)\"", range: word.range,
+                        help: Severity(name: word.text) == nil ? nil : help)
+                }
+                parts.append("\(name)=\(ResultLine.quoted(value))")
+            }
+            if let severity { parts.append(severity.text) }
+            return parts.joined(separator: " ")
+        } catch {
+            report(error, node)
+            return nil
+        }
+    }
+}

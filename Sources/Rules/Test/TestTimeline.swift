@@ -1,0 +1,109 @@
+import Lane
+
+/// What happens in a test, in order of time.
+public enum TestStep: Hashable, Sendable {
+    case signal(GivenLine)
+    /// `30s ! restart 20s`: the agent is gone for so long; it comes back from its snapshot.
+    case restart(after: Int64, away: Int64)
+    /// `30s ! suspend 5m`: the machine sleeps.
+    case suspend(after: Int64, away: Int64)
+    /// `30s ! clock +1h`: the wall clock is set.
+    case clock(after: Int64, by: Int64)
+    /// `30s ! reload other.yaml`
+    case reload(after: Int64, file: String)
+
+    /// After the beginning of the test, in milliseconds.
+    public var after: Int64 {
+        switch self {
+        case .signal(let line): return line.after
+        case .restart(let after, _), .suspend(let after, _), .clock(let after, _), .reload(let after, _): return after
+        }
+    }
+
+    /// When the lane can hear again.
+    public var end: Int64 {
+        switch self {
+        case .restart(let after, let away), .suspend(let after, let away): return after + away
+        default: return after
+        }
+    }
+}
+
+/// Runs a table over a timeline: what tests do, with lane time and wall time both beginning at `start`.
+public struct TestTimeline: Sendable {
+    /// 2026-01-05 10:00:00 UTC, a Monday.
+    public static let defaultStart = WallInstant(milliseconds: 1_767_607_200_000)
+    public static let defaultLength: Int64 = 600_000
+
+    public var start: WallInstant
+    public var steps: [TestStep]
+    /// After `start`, in milliseconds. Steps after it still count.
+    public var length: Int64
+
+    public init(start: WallInstant = defaultStart, steps: [TestStep], length: Int64 = defaultLength) {
+        self.start = start
+        self.steps = steps
+        self.length = length
+    }
+
+    public init(start: WallInstant = defaultStart, given: [GivenLine], length: Int64 = defaultLength) {
+        self.init(start: start, steps: given.map { .signal($0) }, length: length)
+    }
+
+    /// The lane time of 0.
+    public var zero: LaneInstant { LaneInstant(milliseconds: start.milliseconds) }
+
+    /// Every change in order, those of deadlines up to and at the end included.
+    ///
+    /// - Parameter reloads: the tables that `! reload` steps name; one that is missing changes nothing.
+    public func run(_ table: RuleTable, reloads: [String: RuleTable] = [:]) -> [Change] {
+        var engine = RuleEngine(table: table)
+        var table = table
+        var changes: [Change] = []
+        var clock: Int64 = 0
+        var number: Int64 = 0
+        func wall(_ at: LaneInstant) -> WallInstant {
+            WallInstant(milliseconds: at.advanced(byMilliseconds: clock).milliseconds)
+        }
+        for step in steps {
+            let end = zero.advanced(byMilliseconds: step.end)
+            switch step {
+            case .signal(let line):
+                number += 1
+                var signal = stamped(line, number: number)
+                signal.wall = wall(signal.at)
+                changes += engine.step(signal).changes
+            case .restart(let after, let away):
+                changes += engine.idle(until: zero.advanced(byMilliseconds: after)).changes
+                // A snapshot of our own can be read; if ever not, the lane goes on without the restart.
+                engine = (try? RuleEngine(restoring: engine.snapshot(), table: table)) ?? engine
+                changes += engine.resume(at: end, wall: wall(end), gapMilliseconds: away).changes
+            case .suspend(_, let away):
+                changes += engine.resume(at: end, wall: wall(end), gapMilliseconds: away).changes
+            case .clock(_, let by):
+                clock += by
+                changes += engine.resume(at: end, wall: wall(end), gapMilliseconds: 0).changes
+            case .reload(_, let file):
+                guard let other = reloads[file] else { continue }
+                table = other
+                changes += engine.adopt(other, at: end, wall: wall(end)).changes
+            }
+        }
+        let end = max(length, steps.last?.end ?? 0)
+        changes += engine.idle(until: zero.advanced(byMilliseconds: end), inclusive: true).changes
+        return changes
+    }
+
+    public func stamped(_ line: GivenLine, number: Int64) -> StampedSignal {
+        let at = zero.advanced(byMilliseconds: line.after)
+        let feed = SignalCatalogue.shipped[line.type].from.first ?? .pos
+        return StampedSignal(
+            number: number, at: at, wall: WallInstant(milliseconds: at.milliseconds),
+            signal: Signal(line.type, line.attributes, feed: feed))
+    }
+
+    /// The result lines of `run`.
+    public func lines(_ table: RuleTable, reloads: [String: RuleTable] = [:]) -> [String] {
+        run(table, reloads: reloads).compactMap { ResultLine.text(of: $0, from: zero) }
+    }
+}

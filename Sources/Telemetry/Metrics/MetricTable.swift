@@ -1,0 +1,102 @@
+extension Metric {
+    // Every metric of the agent. Add one here, and it is on the page's table and in docs/reference/metrics.md.
+
+    private static let delays: [Double] = [
+        0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300,
+    ]
+
+    // Stages: feeds, the merge point, the outbox, delivery. At any time in = out + dropped + held.
+    public static let stageIn = Metric(
+        "lanewatch_stage_in_total", .counter, "What came into a stage", labels: ["stage"])
+    public static let stageOut = Metric(
+        "lanewatch_stage_out_total", .counter, "What a stage passed on", labels: ["stage"])
+    public static let stageDropped = Metric(
+        "lanewatch_stage_dropped_total", .counter, "What a stage dropped, by reason", labels: ["stage", "reason"])
+    public static let stageHeld = Metric("lanewatch_stage_held", .gauge, "What a stage holds now", labels: ["stage"])
+    public static let gaps = Metric(
+        "lanewatch_gaps_total", .counter, "Holes in what a feed could see", labels: ["feed"])
+    public static let attributesIgnored = Metric(
+        "lanewatch_attributes_ignored_total", .counter,
+        "Attributes left out because the catalogue does not declare them, or not of that kind", labels: ["feed"])
+    public static let devicesAttached = Metric(
+        "lanewatch_devices_attached", .gauge, "Whether a configured device is open", labels: ["device"])
+
+    // Rules.
+    public static let signals = Metric(
+        "lanewatch_signals_total", .counter, "Signals that the engine has taken", labels: ["type"])
+    public static let interventions = Metric(
+        "lanewatch_interventions_total", .counter, "Changes of interventions", labels: ["rule", "change"])
+    public static let interventionsOpen = Metric(
+        "lanewatch_interventions_open", .gauge, "Interventions that are raised and not cleared", labels: ["severity"])
+    public static let suppressed = Metric(
+        "lanewatch_rule_suppressed_total", .counter, "Times a rule fired and called nobody, by reason",
+        labels: ["reason"])
+    public static let detection = Metric(
+        "lanewatch_detection_seconds", .histogram(delays),
+        "From the receipt of a signal, or a timer's deadline, until its change was on disk")
+    public static let rulesLoaded = Metric(
+        "lanewatch_rules_loaded", .gauge, "Rules in force", labels: ["digest"])
+    public static let reloads = Metric(
+        "lanewatch_reloads_total", .counter, "Reloads of rules and configuration", labels: ["outcome"])
+
+    // The outbox.
+    public static let outboxMessages = Metric(
+        "lanewatch_outbox_messages", .gauge, "Messages that are not delivered yet")
+    public static let outboxOldest = Metric(
+        "lanewatch_outbox_oldest_seconds", .gauge, "Age of the oldest message that is not delivered yet")
+    public static let outboxCommits = Metric("lanewatch_outbox_commits_total", .counter, "Commits to disk")
+    public static let outboxCommitSeconds = Metric(
+        "lanewatch_outbox_commit_seconds_total", .counter, "Time spent in commits")
+    public static let outboxFailures = Metric(
+        "lanewatch_outbox_failures_total", .counter, "Commits that failed, by reason", labels: ["reason"])
+
+    // Delivery.
+    public static let handedOver = Metric(
+        "lanewatch_delivery_handed_over_total", .counter, "Messages given to the producer; one sent again counts again")
+    public static let acknowledged = Metric(
+        "lanewatch_delivery_acknowledged_total", .counter, "Messages that the brokers have acknowledged")
+    public static let returned = Metric(
+        "lanewatch_delivery_returned_total", .counter, "Messages taken back to be sent again")
+    public static let inFlight = Metric(
+        "lanewatch_delivery_in_flight", .gauge, "Messages with the producer that have no report yet")
+    public static let deliveryFailures = Metric(
+        "lanewatch_delivery_failures_total", .counter, "Failed delivery reports, by error", labels: ["error"])
+    public static let deadLetters = Metric(
+        "lanewatch_dead_letters_total", .counter, "Messages set aside because no broker will ever take them")
+    public static let producerRestarts = Metric(
+        "lanewatch_producer_restarts_total", .counter, "Producers made anew after a failure")
+    public static let acknowledgeDelay = Metric(
+        "lanewatch_acknowledge_seconds", .histogram(delays), "From the hand-over to the brokers' acknowledgement")
+    public static let deliveryDelay = Metric(
+        "lanewatch_delivery_seconds", .histogram(delays), "From the commit to the brokers' acknowledgement")
+    public static let topicsHeld = Metric(
+        "lanewatch_topics_held", .gauge, "Whether a topic is not being sent to", labels: ["topic", "reason"])
+
+    // The agent itself.
+    public static let build = Metric(
+        "lanewatch_build_info", .gauge, "Always 1; its labels tell the versions", labels: ["version", "librdkafka"])
+    public static let health = Metric(
+        "lanewatch_health", .gauge, "Health by check: 0 failed, 1 degraded, 2 ok", labels: ["check"])
+    public static let wakeUps = Metric("lanewatch_loop_wake_ups_total", .counter, "Wake-ups of the lane's thread")
+    public static let logRecords = Metric(
+        "lanewatch_log_records_total", .counter, "Records written to the log", labels: ["level"])
+    public static let logDropped = Metric(
+        "lanewatch_log_dropped_total", .counter, "Log records dropped because the log was too slow")
+    public static let pages = Metric(
+        "lanewatch_http_answers_total", .counter, "Answers of the metrics server", labels: ["status"])
+    public static let processCPU = Metric(
+        "process_cpu_seconds_total", .counter, "User and system CPU time spent in seconds")
+    public static let processMemory = Metric(
+        "process_resident_memory_bytes", .gauge, "Resident memory size in bytes")
+    public static let processDescriptors = Metric("process_open_fds", .gauge, "Number of open file descriptors")
+    public static let processStart = Metric(
+        "process_start_time_seconds", .gauge, "Start time of the process since unix epoch in seconds")
+
+    public static let table: [Metric] = [
+        stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
+        interventionsOpen, suppressed, detection, rulesLoaded, reloads, outboxMessages, outboxOldest,
+        outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
+        deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
+        wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
+    ]
+}

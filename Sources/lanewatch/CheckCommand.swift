@@ -1,0 +1,68 @@
+import Agent
+import CommandLine
+import Lane
+import Loop
+import Rules
+import YAML
+
+/// `lanewatch check`: every fault of rule files, or of the configuration and its rules, in one run.
+enum CheckCommand {
+    static func perform(_ arguments: Arguments) -> Int32 {
+        let files = arguments.all(Table.ruleFiles)
+        var diagnostics: [Diagnostic] = []
+        if let path = arguments[Table.checkConfig] {
+            guard files.isEmpty else {
+                Terminal.error("lanewatch check: give rule files or --config, not both\n")
+                return 2
+            }
+            guard let bytes = Files.read(path, for: "check") else { return 2 }
+            let file = ConfigurationFile(file: path, bytes: bytes)
+            diagnostics += file.diagnostics
+            if let configuration = file.configuration {
+                diagnostics += KafkaSettings.diagnostics(configuration, file.source)
+                diagnostics += RuleFiles.load(configuration.ruleFiles).diagnostics
+            }
+        } else {
+            guard !files.isEmpty else {
+                Terminal.error("lanewatch check: nothing to check; give rule files, or --config FILE\n")
+                return 2
+            }
+            var contents: [(name: String, bytes: [UInt8])] = []
+            for file in files {
+                guard let bytes = Files.read(file, for: "check") else { return 2 }
+                contents.append((file, bytes))
+            }
+            diagnostics = RuleFile.load(files: contents).diagnostics
+        }
+        show(diagnostics, asJSON: arguments.has(Table.json))
+        return diagnostics.contains { $0.severity == .error } ? 1 : 0
+    }
+
+    /// Errors on standard output, warnings on standard error.
+    static func show(_ diagnostics: [Diagnostic], asJSON: Bool = false) {
+        for diagnostic in diagnostics {
+            if asJSON {
+                var json = JSONWriter()
+                diagnostic.write(to: &json)
+                Terminal.out(json.text + "\n")
+            } else if diagnostic.severity == .error {
+                Terminal.out(diagnostic.rendered(coloured: Terminal.isColoured))
+            } else {
+                Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2)))
+            }
+        }
+    }
+}
+
+/// Files that a command line names.
+enum Files {
+    static let limit = 1 << 30
+
+    /// The bytes of `path`; nil, and a word on standard error, when it cannot be read.
+    static func read(_ path: String, for command: String) -> [UInt8]? {
+        do throws(SystemError) { return try FileBytes.read(path, limit: limit) } catch {
+            Terminal.error("lanewatch \(command): cannot read \(path): \(SystemError.text(of: error.code))\n")
+            return nil
+        }
+    }
+}

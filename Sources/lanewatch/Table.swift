@@ -1,0 +1,175 @@
+import Agent
+import CommandLine
+
+/// The program's commands: parsing, help, the manual page and completions are all made from this table.
+enum Table {
+    static let noColor = Option(
+        flag: "no-color", help: "Plain text, also on a terminal. NO_COLOR in the environment does the same.")
+
+    // run
+    static let config = Option(
+        "config", short: "c", "FILE", .file(suffixes: ["yaml"]), default: "/etc/lanewatch/lanewatch.yaml",
+        help: "The configuration.")
+    static let run = Command(
+        "run", "watch this lane",
+        description: [
+            "Reads the configuration and its rules, then watches the lane until it is told to stop. Every fault in "
+                + "either is told with its place, and the agent does not start.",
+            "SIGTERM and SIGINT stop it within 5 s: what was accepted is on disk, what was not delivered goes out after "
+                + "the next start. SIGHUP reads the rules again; with an error in them the old ones stay.",
+        ],
+        options: [config],
+        examples: [
+            .init("lanewatch run", "Runs with /etc/lanewatch/lanewatch.yaml, as the unit does."),
+            .init("lanewatch run --config lanewatch.yaml", "Runs in the foreground with a file of this folder."),
+        ],
+        exitCodes: [
+            .init(0, "It was told to stop and has stopped."),
+            .init(
+                1, "The configuration or a rule file is wrong, or the lane cannot be watched; standard error says why."),
+            .init(2, "Wrong usage: an unknown option, a missing argument."),
+        ])
+
+    // check
+    static let ruleFiles = Positional(
+        "FILE", .file(suffixes: ["yaml"]), .manyOrNone, help: "Rule files; together they are one set.")
+    static let checkConfig = Option(
+        "config", short: "c", "FILE", .file(suffixes: ["yaml"]),
+        help: "Check this configuration, and the rules that it names.")
+    static let json = Option(flag: "json", help: "One JSON object a line and finding, for editors.")
+    static let check = Command(
+        "check", "find what is wrong in rule files and the configuration",
+        description: [
+            "Tells every error of every file in one run: its line and column, one sentence, the line itself, and the way "
+                + "out. Errors go to standard output, warnings to standard error."
+        ],
+        positionals: [ruleFiles], options: [checkConfig, json],
+        examples: [
+            .init("lanewatch check rules/lane.yaml", "Checks a rule file."),
+            .init("lanewatch check --config /etc/lanewatch/lanewatch.yaml", "Checks the configuration and its rules."),
+        ],
+        exitCodes: [
+            .init(0, "Nothing is wrong. Warnings do not count."), .init(1, "There are errors."),
+            .init(2, "Wrong usage, or a file cannot be read."),
+        ])
+
+    // test
+    static let testFiles = Positional(
+        "FILE", .file(suffixes: ["test.yaml"]), .many,
+        help: "Test files: X.test.yaml tests X.yaml beside it, or what its rules: names.")
+    static let test = Command(
+        "test", "run the tests of rule files",
+        description: [
+            "Runs each test in virtual time and compares the complete list of what came out with what the test expects. A "
+                + "failed test shows both, line by line."
+        ],
+        positionals: [testFiles],
+        examples: [.init("lanewatch test rules/*.test.yaml", "Runs the tests of the shipped rules.")],
+        exitCodes: [
+            .init(0, "Every test passed."), .init(1, "A test failed, or a file is wrong."),
+            .init(2, "Wrong usage, or a file cannot be read."),
+        ])
+
+    // replay
+    static let replayRules = Option(
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true, isRequired: true,
+        help: "Rule file. May be given more than once; together they are one set.")
+    static let store = Option("store", "NAME", default: "0", help: "The store, where ids of interventions matter.")
+    static let recording = Positional(
+        "RECORDING", .file(suffixes: ["jsonl"]), .one, help: "Signals as JSON Lines; - is standard input.")
+    static let replay = Command(
+        "replay", "run rules over a recording",
+        description: [
+            "Prints what the rules would have raised, escalated and cleared, a line each, with times from the "
+                + "recording's first signal on. A recording of several lanes gives lines that begin with the lane.",
+            "It ends with the last signal. What still waits then is told on standard error.",
+        ],
+        positionals: [recording], options: [replayRules, store],
+        examples: [
+            .init(
+                "lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl",
+                "Runs the shipped rules over a recording.")
+        ])
+
+    // signal
+    static let signalType = Positional("TYPE", .text, .one, help: "A signal of the catalogue: payment.started.")
+    static let signalAttributes = Positional("NAME=VALUE", .text, .manyOrNone, help: "Its attributes.")
+    static let socket = Option(
+        "socket", short: "s", "PATH", .path, default: "/run/lanewatch/pos.sock", help: "The agent's socket.")
+    static let timeout = Option(
+        "timeout", "DURATION", .duration, default: "5s", help: "How long to wait for the answer.")
+    static let signal = Command(
+        "signal", "tell the agent that something happened",
+        description: [
+            "Writes one signal to the agent's socket, as the POS application does, and waits until it is durable. Prints its number."
+        ],
+        positionals: [signalType, signalAttributes], options: [socket, timeout],
+        examples: [
+            .init("lanewatch signal payment.started pay=P1 amount=1299", "A payment was begun."),
+            .init("lanewatch signal --socket ./pos.sock help.requested", "The customer asks for help."),
+        ],
+        exitCodes: [
+            .init(0, "The signal is on the lane's disk."), .init(1, "The agent refused it, or cannot be reached."),
+            .init(2, "Wrong usage: an unknown option, a missing argument."),
+        ])
+
+    // demo
+    static let length = Option("for", "DURATION", .duration, default: "30s", help: "How long.")
+    static let demoRules = Option(
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml",
+        repeats: true,
+        help: "Rule file. May be given more than once.")
+    static let demo = Command(
+        "demo", "see it work, without a till and without a broker",
+        description: [
+            "Runs the agent on a simulated lane, with a Kafka of three brokers inside this process. Shows signals and "
+                + "interventions as they happen, and ends with a summary. Nothing is left behind."
+        ],
+        options: [length, demoRules],
+        examples: [
+            .init("lanewatch demo --rules rules/lane.yaml", "Half a minute of a customer's troubles."),
+            .init("lanewatch demo --for 5m", "Five minutes, to look in with kcat."),
+        ],
+        exitCodes: [
+            .init(0, "All that was raised was delivered."), .init(1, "Something was not, or could not be started."),
+            .init(2, "Wrong usage: an unknown option."),
+        ])
+
+    // manual
+    static let form = Positional(
+        "FORM", .choice(["man", "bash"]), .one, help: "man: a manual page; bash: completions.")
+    static let manual = Command(
+        "manual", "print the manual page or completions",
+        description: [
+            "Prints lanewatch(1) as a manual page, or completions for bash; `make install` puts them in place."
+        ],
+        positionals: [form],
+        examples: [
+            .init("lanewatch manual man | man -l -", "Shows the manual page."),
+            .init("source <(lanewatch manual bash)", "Completes in this shell."),
+        ])
+
+    static let all = CommandTable(
+        root: Command(
+            "lanewatch", "tells when a self-checkout lane cannot go on",
+            description: [
+                "Lanewatch watches a self-checkout lane's devices and POS application, decides by a table of rules when a "
+                    + "customer cannot go on, and publishes that to Kafka, where nothing is lost in an outage or a crash."
+            ],
+            options: [noColor],
+            examples: [
+                .init("lanewatch demo --rules rules/lane.yaml", "See it work."),
+                .init("lanewatch check rules/lane.yaml", "Check a rule file."),
+                .init("lanewatch run", "Watch this lane."),
+            ],
+            commands: [run, check, test, replay, signal, demo, manual]),
+        version: Version.text,
+        files: [
+            .init("/etc/lanewatch/lanewatch.yaml", "The configuration."),
+            .init("/var/lib/lanewatch/", "The outbox: what is not yet delivered, and the engine's checkpoint."),
+            .init("/run/lanewatch/pos.sock", "The socket of the POS application."),
+            .init("/usr/share/lanewatch/rules/", "The shipped rules and their tests."),
+        ],
+        environment: [.init("NO_COLOR", "Plain text, also on a terminal.")],
+        seeAlso: ["systemctl(1)", "journalctl(1)", "kcat(1)"])
+}

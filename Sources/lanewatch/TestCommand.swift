@@ -1,0 +1,94 @@
+import CommandLine
+import Rules
+import YAML
+
+/// `lanewatch test`: the tests of rule files, in virtual time.
+enum TestCommand {
+    static func perform(_ arguments: Arguments) -> Int32 {
+        var passed = 0
+        var failed = 0
+        var worst: Int32 = 0
+        for path in arguments.all(Table.testFiles) {
+            guard let bytes = Files.read(path, for: "test") else {
+                worst = 2
+                continue
+            }
+            let (file, diagnostics) = RuleTestFile.load(name: path, bytes: bytes)
+            CheckCommand.show(diagnostics)
+            guard let file else {
+                worst = max(worst, 1)
+                continue
+            }
+            guard let set = rules(of: file, at: path, &worst), let reloads = reloads(of: file, at: path, &worst) else {
+                continue
+            }
+            for test in file.tests {
+                let outcome = test.run(set, reloads: reloads)
+                if outcome.passed {
+                    passed += 1
+                } else {
+                    failed += 1
+                    show(outcome, path)
+                }
+            }
+        }
+        Terminal.out("\(passed) passed, \(failed) failed\n")
+        return failed > 0 ? max(worst, 1) : worst
+    }
+
+    /// The set that the file tests: what it names, else the file beside it.
+    private static func rules(of file: RuleTestFile, at path: String, _ worst: inout Int32) -> RuleSet? {
+        var names = file.rules.map { beside(path, $0) }
+        if names.isEmpty {
+            guard let name = RuleTestFile.rulesBeside(path) else {
+                Terminal.error(
+                    "lanewatch test: \(path) does not end in .test.yaml and names no rules; write \"rules: FILE\" into it\n")
+                worst = 2
+                return nil
+            }
+            names = [name]
+        }
+        return load(names, &worst)
+    }
+
+    private static func reloads(
+        of file: RuleTestFile, at path: String, _ worst: inout Int32
+    ) -> [String: RuleSet]? {
+        var sets: [String: RuleSet] = [:]
+        for name in file.reloads {
+            guard let set = load([beside(path, name)], &worst) else { return nil }
+            sets[name] = set
+        }
+        return sets
+    }
+
+    private static func load(_ names: [String], _ worst: inout Int32) -> RuleSet? {
+        var files: [(name: String, bytes: [UInt8])] = []
+        for name in names {
+            guard let bytes = Files.read(name, for: "test") else {
+                worst = 2
+                return nil
+            }
+            files.append((name, bytes))
+        }
+        let (set, diagnostics) = RuleFile.load(files: files)
+        CheckCommand.show(diagnostics.filter { $0.severity == .error })
+        if set == nil { worst = max(worst, 1) }
+        return set
+    }
+
+    private static func beside(_ path: String, _ name: String) -> String {
+        guard !name.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return name }
+        return String(path[...slash]) + name
+    }
+
+    private static func show(_ outcome: RuleTest.Outcome, _ path: String) {
+        let place = outcome.test.range.map { ":\($0.start.line)" } ?? ""
+        Terminal.out("\(path)\(place): \(Terminal.coloured("FAILED", "31;1")): \(outcome.test.name)\n")
+        Terminal.out("    - expected, + found\n")
+        for line in outcome.diff {
+            let colour = line.hasPrefix("-") ? "31" : line.hasPrefix("+") ? "32" : "0"
+            Terminal.out("    \(Terminal.coloured(line, colour))\n")
+        }
+    }
+}

@@ -1,0 +1,185 @@
+import Foundation
+import Lane
+import Loop
+import Outbox
+import Rules
+import Testing
+
+@testable import Agent
+
+/// The merge point over a real outbox on disk, the real clock, and rules of our own.
+@Suite(.serialized) struct LaneRunnerTests {
+    static let rules = """
+        format: 1
+        params: {wait: 300ms}
+        rules:
+          - {id: refused, on: item.refused, same: code, severity: info, clear_after: 1h}
+          - {id: unanswered, on: payment.started, unless: payment.approved, same: pay, within: $wait, severity: warning}
+        """
+
+    final class Folder: Sendable {
+        let path = FileManager.default.temporaryDirectory.appending(path: "runner-\(UUID().uuidString)").path
+        init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+        deinit { try? FileManager.default.removeItem(atPath: path) }
+    }
+
+    @LoopActor final class Subject {
+        let outbox: Outbox
+        let runner: LaneRunner
+        var changes: [Change] = []
+        var durable = 0
+
+        init(
+            _ folder: Folder, rules: String = LaneRunnerTests.rules, heldLimit: Int = 1000,
+            maximumBytes: Int64 = 512 << 20
+        ) async throws {
+            let identity = LaneIdentity(store: "1", lane: "L1")
+            outbox = try Outbox(OutboxConfiguration(folder: folder.path, maximumBytes: maximumBytes))
+            let recovered = try await outbox.recover()
+            let loaded = RuleFile.load(files: [("r.yaml", Array(rules.utf8))])
+            let set = try #require(loaded.ruleSet, "\(loaded.diagnostics.map { $0.rendered() })")
+            let files = RuleFiles(files: [("r.yaml", Array(rules.utf8))], set: set)
+            let saved = recovered.facts[Facts.clock].flatMap { LaneClock.Saved(json: $0) }
+            let (clock, away) = LaneClock.begin(
+                after: saved, boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
+                wall: Boottime.wallMilliseconds(), isSynchronised: true)
+            let recovery = Recovery(
+                recovered, rules: files, identity: identity, localTime: UTC(), clock: clock, away: away)
+            runner = LaneRunner(
+                engine: recovery.engine, outbox: outbox, clock: clock,
+                messages: LaneMessages(identity: identity, rulesDigest: set.digest), lastNumber: recovered.lastSignal,
+                heldLimit: heldLimit)
+            runner.hooks.onChange = { [weak self] in self?.changes.append($0) }
+            runner.hooks.onDurable = { [weak self] _ in self?.durable += 1 }
+            runner.begin(recovery.steps, known: recovered.lastChange, facts: recovery.facts)
+        }
+
+        func send(_ type: String, _ name: String, _ value: String) async throws -> Int64 {
+            let signal = Signal(
+                try #require(SignalType(type)), [Attribute(try #require(AttributeName(name)), .text(value))], feed: .pos
+            )
+            return try await withCheckedThrowingContinuation { (done: CheckedContinuation<Int64, any Error>) in
+                runner.receive(signal) { result in done.resume(with: result.mapError { $0 as any Error }) }
+            }
+        }
+
+        func messages() async throws -> [Parcel] {
+            try await outbox.lease(topic: "sco.interventions", after: .start, limit: 1000)
+        }
+
+        func end() async throws {
+            await runner.stop()
+            await outbox.close()
+        }
+
+        func pause(milliseconds: Int64) async {
+            await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+                EventLoop.shared.schedule(inMilliseconds: milliseconds) { done.resume() }
+            }
+        }
+    }
+
+    @Test @LoopActor func anAnswerComesWhenSignalAndChangeAreOnDisk() async throws {
+        let lane = try await Subject(try Folder())
+        let first = try await lane.send("item.refused", "code", "4")
+        #expect(try await lane.messages().count == 1)
+        let second = try await lane.send("item.refused", "code", "5")
+        #expect(second == first + 1)
+        #expect(lane.runner.counts.isBalanced && lane.runner.counts.held == 0)
+        try await lane.end()
+    }
+
+    /// Without a clean stop: everything that was answered has its effect, and nothing is raised twice.
+    @Test @LoopActor func aRestartGoesOnFromTheCheckpoint() async throws {
+        let folder = try Folder()
+        var lane = try await Subject(folder)
+        _ = try await lane.send("payment.started", "pay", "P1")
+        _ = try await lane.send("item.refused", "code", "4")
+        // As after kill -9: the outbox is let go without the runner's last commit.
+        await lane.outbox.close()
+        lane = try await Subject(folder)
+        // The wait of P1 was armed before; its deadline is the old one.
+        for _ in 0..<40 where lane.changes.isEmpty { await lane.pause(milliseconds: 20) }
+        #expect(lane.changes.map(\.intervention.rule) == ["unanswered"])
+        _ = try await lane.send("item.refused", "code", "4")
+        let messages = try await lane.messages()
+        #expect(messages.map(\.position.seq) == [1, 2])
+        #expect(Set(messages.map(\.id)).count == 2)
+        try await lane.end()
+    }
+
+    @Test @LoopActor func signalsNobodyWaitsForAreOnDiskWithinASecond() async throws {
+        let folder = try Folder()
+        let lane = try await Subject(folder)
+        let kind = try #require(SignalType("touch"))
+        await lane.pause(milliseconds: 50)
+        lane.runner.receive(.signal(Signal(kind, feed: .evdev)))
+        #expect(lane.runner.counts.held == 1)
+        await lane.pause(milliseconds: 1300)
+        #expect(lane.runner.counts.held == 0)
+        try await lane.end()
+    }
+
+    @Test @LoopActor func manyWritersShareCommitsAndKeepTheirOrder() async throws {
+        let lane = try await Subject(try Folder(), heldLimit: 5000)
+        let code = try #require(AttributeName("code"))
+        var numbers: [Int64] = []
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            for i in 0..<2000 {
+                lane.runner.receive(Signal(.itemRefused, [Attribute(code, .text("\(i % 700)"))], feed: .pos)) {
+                    result in
+                    if case .success(let number) = result { numbers.append(number) }
+                    if i == 1999 { done.resume() }
+                }
+            }
+        }
+        #expect(numbers == Array(numbers[0]..<numbers[0] + 2000))
+        #expect(try await lane.messages().map(\.position.seq) == (1...700).map { Int64($0) })
+        try await lane.end()
+    }
+
+    @Test @LoopActor func withoutRoomDevicesAreDroppedAndCountedAndTheFeedIsToldToLookAnew() async throws {
+        let lane = try await Subject(try Folder(), heldLimit: 10)
+        for _ in 0..<25 { lane.runner.receive(.signal(Signal(.touch, feed: .evdev))) }
+        #expect(lane.runner.counts.dropped["no_room"] == 15)
+        #expect(lane.runner.room == 0)
+        #expect(lane.runner.counts.isBalanced)
+        var resumed = false
+        lane.runner.whenRoom { resumed = true }
+        for _ in 0..<100 where !resumed { await lane.pause(milliseconds: 20) }
+        #expect(resumed && lane.runner.gaps[.evdev] == 1)
+        try await lane.end()
+    }
+
+    @Test @LoopActor func newRulesAreTakenBetweenTwoSignals() async throws {
+        let folder = try Folder()
+        let lane = try await Subject(folder)
+        _ = try await lane.send("item.refused", "code", "4")
+        let text = "format: 1\nrules:\n  - {id: other, on: help.requested, severity: info, clear_after: 1m}\n"
+        let set = try #require(RuleFile.load(files: [("r.yaml", Array(text.utf8))]).ruleSet)
+        lane.runner.adopt(RuleTable(set, lane: LaneIdentity(store: "1", lane: "L1")), facts: [:])
+        #expect(lane.changes.last?.intervention.reason == .ruleRemoved)
+        let before = lane.changes.count
+        _ = try await lane.send("item.refused", "code", "5")
+        #expect(lane.changes.count == before)
+        try await lane.end()
+    }
+
+    /// A full outbox holds signals back; nothing answered is lost, and nothing is answered that is not on disk.
+    @Test @LoopActor func aFullOutboxHoldsBack() async throws {
+        let lane = try await Subject(try Folder(), heldLimit: 50, maximumBytes: 1)
+        var answered = 0
+        let code = try #require(AttributeName("code"))
+        for i in 0..<20 {
+            lane.runner.receive(Signal(.itemRefused, [Attribute(code, .text("\(i)"))], feed: .pos)) { result in
+                if case .success = result { answered += 1 }
+            }
+        }
+        await lane.pause(milliseconds: 400)
+        #expect(answered == 0)
+        #expect(lane.runner.commitFailures > 0)
+        #expect(lane.runner.room == 30)
+        #expect(lane.runner.counts.isBalanced)
+        try await lane.end()
+    }
+}

@@ -1,0 +1,183 @@
+import Feeds
+import Foundation
+import Kafka
+import Lane
+import Testing
+
+/// A whole lane: the agent as a process of its own, with its folder, its socket, and an embedded Kafka in this process.
+final class LaneUnderTest {
+    let folder: URL
+    let cluster: MockCluster
+    let metricsPort: Int
+    private(set) var agent: Program?
+    private(set) var starts = 0
+    private let bed: Bed?
+
+    static let topics = [
+        "sco.interventions", "sco.interventions.payment", "sco.rules.shadow", "sco.lane-state", "sco.device-health",
+        "sco.audit",
+    ]
+
+    /// - Parameters:
+    ///   - rules: The rule file's text; the shipped rules where nil.
+    ///   - extra: More lines of the configuration.
+    init(rules: String? = nil, lane: String = "L07", extra: String = "", kafka: String = "", bed: Bed? = nil) throws {
+        folder = try Places.folder()
+        cluster = try MockCluster(brokers: 3)
+        for topic in Self.topics { try cluster.createTopic(topic, partitions: 4, replicas: 3) }
+        metricsPort = try Self.freePort()
+        self.bed = bed
+        let shipped = try String(contentsOf: Places.repository.appending(path: "rules/lane.yaml"), encoding: .utf8)
+        try (rules ?? shipped).write(to: folder.appending(path: "rules.yaml"), atomically: true, encoding: .utf8)
+        let text = """
+            format: 1
+            store: "0042"
+            lane: "\(lane)"
+            state: state
+            rules: rules.yaml
+            socket: {path: pos.sock}
+            metrics: {port: \(metricsPort)}
+            log: {level: debug, format: json}
+            kafka:
+              bootstrap.servers: "\(cluster.bootstrap)"
+              broker.address.family: v4
+            \(kafka)
+            \(extra)
+            """
+        try text.write(to: folder.appending(path: "lanewatch.yaml"), atomically: true, encoding: .utf8)
+    }
+
+    deinit {
+        agent?.signal(SIGKILL)
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    var configurationPath: String { folder.appending(path: "lanewatch.yaml").path }
+    var socketPath: String { folder.appending(path: "pos.sock").path }
+    var databasePath: String { folder.appending(path: "state/outbox.sqlite").path }
+
+    private static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let port = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
+            }
+        }
+        guard port else { throw TestFault("no free port") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Starts the agent and waits until its socket answers.
+    func start(seconds: Double = 20) throws {
+        starts += 1
+        if let bed {
+            bed.command("start agent \(Places.lanewatch) run --config \(configurationPath)")
+        } else {
+            agent = try Program(Places.lanewatch, ["run", "--config", configurationPath])
+        }
+        try awaitReady(seconds: seconds)
+    }
+
+    func awaitReady(seconds: Double) throws {
+        let end = Date(timeIntervalSinceNow: seconds)
+        while Date() < end {
+            if (try? SignalClient(path: socketPath)) != nil { return }
+            usleep(5000)
+        }
+        throw TestFault("the agent is not ready: \(log.suffix(5).joined(separator: "\n"))")
+    }
+
+    func kill() throws {
+        if let bed {
+            bed.command("kill agent KILL")
+            bed.command("reap agent 5000")
+        } else {
+            agent?.signal(SIGKILL)
+            guard agent?.awaitEnd(seconds: 10) != nil else { throw TestFault("the agent survives SIGKILL") }
+        }
+    }
+
+    /// What the agent wrote on standard error, over all of its lives.
+    var log: [String] { bed?.output(of: "agent") ?? agent?.lines ?? [] }
+
+    /// Sends one line and waits for its answer.
+    func send(_ line: String) throws -> SignalClient.Answer {
+        var client = try SignalClient(path: socketPath)
+        return try client.send(Array(line.utf8), timeout: .seconds(10))
+    }
+
+    /// A page of the agent's HTTP server.
+    func page(_ path: String) throws -> String {
+        let curl = try #require(Places.find("curl"))
+        let (code, lines) = try Program.run(curl, ["-s", "-m", "5", "http://127.0.0.1:\(metricsPort)\(path)"])
+        guard code == 0 else { throw TestFault("curl \(path): exit code \(code)") }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The value of a metric; the sum over its labels.
+    func metric(_ name: String) throws -> Double {
+        try page("/metrics").split(separator: "\n").reduce(0) { sum, line in
+            guard line.hasPrefix(name + " ") || line.hasPrefix(name + "{"), let last = line.split(separator: " ").last,
+                let value = Double(last)
+            else { return sum }
+            return sum + value
+        }
+    }
+
+    /// Waits until nothing is undelivered.
+    func awaitDrained(seconds: Double) throws {
+        let end = Date(timeIntervalSinceNow: seconds)
+        var depth = -1.0
+        while Date() < end {
+            depth = (try? metric("lanewatch_outbox_messages")) ?? -1
+            if depth == 0 { return }
+            usleep(50_000)
+        }
+        throw TestFault("after \(seconds) s the outbox still holds \(depth) messages")
+    }
+
+    func records(_ topic: String) throws -> [Record] { try Kcat.read(cluster.bootstrap, topic) }
+}
+
+/// The test bed of pretended devices: `Tests/Bed/bed.py`, spoken to over its standard input.
+final class Bed {
+    private let program: Program
+    private var read = 0
+
+    init() throws {
+        let script = Places.repository.appending(path: "Tests/Bed/bed.py").path
+        program = try Program("/usr/bin/python3", ["-u", script])
+    }
+
+    deinit {
+        program.send("end")
+        program.closeInput()
+        if program.awaitEnd(seconds: 5) == nil { program.signal(SIGKILL) }
+    }
+
+    /// Sends a command and waits for its answer: `ok …`, `error …` or `grab N`. An error fails the test.
+    @discardableResult
+    func command(_ line: String, seconds: Double = 30) -> String {
+        program.send(line)
+        let answer = program.awaitLine(from: read, seconds: seconds) {
+            $0.hasPrefix("ok") || $0.hasPrefix("error") || $0.hasPrefix("grab")
+        }
+        guard let answer else {
+            Issue.record("the bed does not answer to: \(line)")
+            return ""
+        }
+        read = answer.index + 1
+        if answer.line.hasPrefix("error") { Issue.record("the bed says \(answer.line) to: \(line)") }
+        return answer.line
+    }
+
+    /// All lines that the program `name` wrote.
+    func output(of name: String) -> [String] {
+        program.lines.compactMap { $0.hasPrefix("child \(name) ") ? String($0.dropFirst(7 + name.count)) : nil }
+    }
+}
