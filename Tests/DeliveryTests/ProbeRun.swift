@@ -3,8 +3,12 @@ import Glibc
 
 /// Runs `outbox-probe`, which the build puts beside the tests, until it ends or has written `lines` lines: then kill -9.
 /// Gives the lines written whole.
-func probe(_ arguments: [String], killAfter lines: Int? = nil) async throws -> [String] {
+/// `atLine` is told the number of lines so far.
+func probe(
+    _ arguments: [String], killAfter lines: Int? = nil, atLine: @escaping @Sendable (Int) -> Void = { _ in }
+) async throws -> [String] {
     let text = try await child(["timeout", "-s", "KILL", "120", try probePath()] + arguments) { soFar, pid in
+        atLine(soFar.count { $0 == 10 })
         guard let lines, soFar.count(where: { $0 == 10 }) >= lines else { return }
         // `timeout` cannot pass on a SIGKILL: its child is the one.
         for child in children(of: pid) { kill(child, SIGKILL) }

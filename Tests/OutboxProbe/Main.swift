@@ -10,6 +10,7 @@ import Outbox
 ///     outbox-probe commit FOLDER full|relaxed COUNT GROUP   commits, and writes the last number of each commit once durable
 ///     outbox-probe mock BROKERS TOPIC…                      mock brokers until standard input ends; writes their address
 ///     outbox-probe deliver FOLDER BOOTSTRAP COUNT [TOPIC]   commits one by one and publishes, until COUNT are settled
+///     outbox-probe stop FOLDER BOOTSTRAP               says when it publishes, then how long the stop took, and what is kept
 ///     outbox-probe rate FOLDER COUNT GROUP                  commits a second
 ///     outbox-probe latency FOLDER BOOTSTRAP RATE SECONDS    from commit to acknowledgement, at a steady rate
 ///     outbox-probe drain FOLDER BOOTSTRAP COUNT             CPU and time to commit and publish
@@ -26,6 +27,7 @@ import Outbox
         case "rate": try await rate(word(1), number(2), max(1, number(3)))
         case "latency": try await latency(word(1), word(2), Int64(number(3)), Int64(number(4)))
         case "drain": try await drain(word(1), word(2), number(3))
+        case "stop": try await stop(word(1), word(2))
         case "make": make(number(1))
         default: exit(64)
         }
@@ -130,5 +132,27 @@ import Outbox
         while try await outbox.depths().contains(where: { $0.rows > 0 }) { await pause(20) }
         await pump.stop()
         say("done")
+    }
+
+    @LoopActor static func stop(_ folder: String, _ bootstrap: String) async throws {
+        let outbox = try Outbox(OutboxConfiguration(folder: folder))
+        let pump = pump(outbox, bootstrap)
+        try await pump.start()
+        pump.wake(try await outbox.commit(Commit(events: [event(1)])).heads)
+        // A cluster that was never there has nothing to say: a second is enough to see that.
+        let until = Boottime.milliseconds() + 1500
+        while pump.counts.acknowledged == 0, Boottime.milliseconds() < until { await pause(5) }
+        let first = pump.counts.acknowledged
+        say("open")
+        if first > 0 {
+            while pump.isConnected { await pause(5) }
+        }
+        let events = (2...Int64(100 + first)).map { event($0) }
+        pump.wake(try await outbox.commit(Commit(events: events)).heads)
+        await pause(100)
+        let began = Boottime.milliseconds()
+        await pump.stop()
+        say(String(Boottime.milliseconds() - began))
+        say("kept \(try await outbox.depths().reduce(0) { $0 + $1.rows })")
     }
 }
