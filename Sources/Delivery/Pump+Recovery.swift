@@ -72,12 +72,23 @@ extension Pump {
         for place in channels.indices {
             guard let cause = channels[place].cause else { continue }
             channels[place].cause = nil
-            if cause.error.isOfTopic { channels[place].access = .unasked }
+            if cause.error.isOfTopic { judgeTopic(place, cause.error) }
             guard cause.error.isOfMessage else { continue }
             let times = channels[place].window.blame(cause.position)
             if times >= configuration.refusals {
                 await quarantine(Mark(topic: channels[place].topic, position: cause.position), cause.error)
             }
+        }
+    }
+
+    /// A topic that was the cause is asked for again. One that refuses this client to write may still let it look, and then
+    /// the cluster says that all is well: it waits at once, and begins again with a single message.
+    private func judgeTopic(_ place: Int, _ error: KafkaError) {
+        if error.isOfAuthority {
+            channels[place].window.tryOne()
+            hold(place, .notAuthorised)
+        } else {
+            channels[place].access = .unasked
         }
     }
 

@@ -11,7 +11,8 @@ extension Pump {
         case .reports(let reports): take(reports)
         case .statistics(let json): statistics = json
         case .log(let level, let facility, let text):
-            guard level <= 5 else { return }
+            // That the gapless guarantee is experimental is known: it is tested with every version.
+            guard level <= 5, !(facility == "CONFWARN" && text.contains("enable.gapless.guarantee")) else { return }
             say(level <= 3 ? .warning : .info, "librdkafka", facility, text, field: "kafka.log")
         case .error(let error):
             say(error)
@@ -45,10 +46,10 @@ extension Pump {
 
     private func acknowledge(_ ticket: UInt64, _ place: Int, _ now: Int64, _ wall: Int64) {
         var done = 0
-        let topic = channels[place].topic
+        var told: [Position] = []
         channels[place].window.acknowledge(ticket) { entry in
             done += 1
-            onAcknowledged?(topic, entry.position)
+            if onAcknowledged != nil { told.append(entry.position) }
             counts.bytesInFlight -= entry.bytes
             counts.acknowledgeLatency.add(milliseconds: Double(now - entry.handedOver) / 1_000_000)
             counts.deliveryLatency.add(milliseconds: Double(wall - entry.created))
@@ -56,6 +57,8 @@ extension Pump {
         guard done > 0 else { return }
         counts.acknowledged += done
         counts.inFlight -= done
+        // Only now, since whoever is told may ask the pump.
+        for position in told { onAcknowledged?(channels[place].topic, position) }
         if state == .running { backoff.reset() }
         unsettled.insert(place)
         unsettledCount += done

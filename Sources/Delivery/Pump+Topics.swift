@@ -28,13 +28,17 @@ extension Pump {
             // The call waits for a broker by itself: this is only the pause between two of them.
             askAgain(place, after: min(500, configuration.heldFor))
         case .unknown:
-            hold(place, .unknown, "the cluster has no such topic: its messages wait")
+            hold(place, .unknown)
         case .notAuthorised:
-            hold(place, .notAuthorised, "the cluster refuses this topic: its messages wait")
+            hold(place, .notAuthorised)
         }
     }
 
-    private func hold(_ place: Int, _ reason: HeldTopic.Reason, _ message: String) {
+    func hold(_ place: Int, _ reason: HeldTopic.Reason) {
+        let message =
+            reason == .unknown
+            ? "the cluster has no such topic: its messages wait"
+            : "the cluster refuses this topic: its messages wait"
         let topic = channels[place].topic
         channels[place].access = .held(
             HeldTopic(topic: topic, reason: reason, since: Boottime.wallMilliseconds()))

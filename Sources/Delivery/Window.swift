@@ -94,6 +94,9 @@ struct Window {
         return returned
     }
 
+    /// The next message goes alone: whether the topic is to be had again must cost no more than that one.
+    mutating func tryOne() { single = max(single, 1) }
+
     /// The brokers will not take the message at `position`. From now on they go one at a time until all that were in
     /// flight with it are through: a batch is refused whole, and only then is it known which one it was.
     /// - Returns: how often in a row it was this one.

@@ -174,12 +174,7 @@ import Loop
     /// No event comes any more, nothing is sent. What was not reported counts as not delivered.
     public func close() {
         guard !isClosed else { return }
-        isClosed = true
-        EventLoop.shared.unwatch(wake.raw)
-        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
-        for topic in topics.values { rd_kafka_topic_destroy(topic) }
-        topics = [:]
-        rd_kafka_queue_destroy(queue)
+        release()
         wakeWaiters()
         isEnding = true
         Task { [instance] in
@@ -187,6 +182,23 @@ import Loop
             isEnding = false
             wakeWaiters()
         }
+    }
+
+    /// Gives back everything but the handle, in the order that librdkafka wants.
+    private func release() {
+        isClosed = true
+        EventLoop.shared.unwatch(wake.raw)
+        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
+        for topic in topics.values { rd_kafka_topic_destroy(topic) }
+        topics = [:]
+        rd_kafka_queue_destroy(queue)
+    }
+
+    // Forgotten without `close`: librdkafka must not go on writing to a descriptor that will soon be another's.
+    isolated deinit {
+        guard !isClosed else { return }
+        release()
+        Task { [instance] in await instance.destroy() }
     }
 
     private var isEnding = false

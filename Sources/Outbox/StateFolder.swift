@@ -22,6 +22,9 @@ final class StateFolder {
         sync()
     }
 
+    /// Said, not left to the closing: a child that is just being started holds a copy of the descriptor until it runs.
+    deinit { _ = flock(lock.raw, LOCK_UN) }
+
     /// The locked descriptor of `lock`.
     private static func takeLock(_ path: String) throws(OutboxError) -> Int32 {
         if mkdir(path, 0o700) != 0 && errno != EEXIST {

@@ -28,4 +28,19 @@ import Testing
         #expect(places.map(\.seq) == (0..<places.count).map { Int64($0 + 1) })
         #expect(Set(places.map(\.epoch)).count == 1)
     }
+
+    /// In a process of its own: with messages handed over to a cluster that has stopped to answer, and with one that was
+    /// never there.
+    @Test(arguments: [true, false]) func stoppingTakesLessThanFiveSeconds(wasThere: Bool) async throws {
+        let folder = try Folder()
+        let cluster = try MockCluster(brokers: 1)
+        try cluster.createTopic("t", partitions: 1)
+        if !wasThere { try cluster.setDown(1, true) }
+        let lines = try await probe(["stop", folder.path + "/state", cluster.bootstrap]) { line in
+            if line == 1 && wasThere { try? cluster.setDown(1, true) }
+        }
+        #expect(lines.count == 3 && lines.last == "kept 100")
+        let taken = try #require(lines.dropFirst().first.flatMap { Int($0) })
+        #expect(taken < 5000)
+    }
 }

@@ -1,38 +1,25 @@
-import Dispatch
 import Foundation
-import Synchronization
+import Glibc
 
 /// Runs `outbox-probe`, which the build puts beside the tests, until it ends or has written `lines` lines: then kill -9.
 /// Gives the lines written whole.
-func probe(_ arguments: [String], killAfter lines: Int? = nil, _ atLine: (@Sendable (Int) -> Void)? = nil) async throws
-    -> [String]
-{
-    let path = try probePath()
-    return try await withCheckedThrowingContinuation { done in
-        DispatchQueue.global().async {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: path)
-            process.arguments = arguments
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            process.standardInput = FileHandle.nullDevice
-            var text = Data()
-            var seen = 0
-            do { try process.run() } catch { return done.resume(throwing: error) }
-            while true {
-                let piece = pipe.fileHandleForReading.availableData
-                if piece.isEmpty { break }
-                text.append(piece)
-                let count = text.count { $0 == 10 }
-                if count != seen { atLine?(count) }
-                seen = count
-                if let lines, count >= lines { kill(process.processIdentifier, SIGKILL) }
-            }
-            process.waitUntilExit()
-            let whole = text.lastIndex(of: 10).map { text[...$0] } ?? Data()
-            done.resume(returning: String(decoding: whole, as: UTF8.self).split(separator: "\n").map(String.init))
-        }
+/// `atLine` is told the number of lines so far.
+func probe(
+    _ arguments: [String], killAfter lines: Int? = nil, atLine: @escaping @Sendable (Int) -> Void = { _ in }
+) async throws -> [String] {
+    let text = try await child(["timeout", "-s", "KILL", "120", try probePath()] + arguments) { soFar, pid in
+        atLine(soFar.count { $0 == 10 })
+        guard let lines, soFar.count(where: { $0 == 10 }) >= lines else { return }
+        // `timeout` cannot pass on a SIGKILL: its child is the one.
+        for child in children(of: pid) { kill(child, SIGKILL) }
     }
+    let whole = text.lastIndex(of: 10).map { text[...$0] } ?? []
+    return String(decoding: whole, as: UTF8.self).split(separator: "\n").map(String.init)
+}
+
+private func children(of pid: pid_t) -> [pid_t] {
+    let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+    return (text ?? "").split(separator: " ").compactMap { pid_t($0) }
 }
 
 private func probePath() throws -> String {

@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Kafka
 import Lane
@@ -163,30 +162,8 @@ func event(_ topic: String, _ number: Int, chained: Bool = false, size: Int = 0)
 
 /// Each message of `topic` from the beginning as `headers|value`, read by another implementation.
 func kcat(_ bootstrap: String, _ topic: String) async throws -> [String] {
-    let text = try await run(
-        "/usr/bin/timeout",
-        ["30", "kcat", "-C", "-b", bootstrap, "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%h|%s\\n"])
+    let text = try await run([
+        "timeout", "30", "kcat", "-C", "-b", bootstrap, "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%h|%s\\n",
+    ])
     return text.split(separator: "\n").map(String.init)
-}
-
-/// Runs a program to its end and gives what it wrote; standard error is not looked at.
-func run(_ path: String, _ arguments: [String], _ environment: [String: String] = [:]) async throws -> String {
-    try await withCheckedThrowingContinuation { done in
-        DispatchQueue.global().async {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: path)
-            process.arguments = arguments
-            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            process.standardError = FileHandle.nullDevice
-            process.standardInput = FileHandle.nullDevice
-            do {
-                try process.run()
-                let bytes = pipe.fileHandleForReading.readDataToEndOfFile()
-                process.waitUntilExit()
-                done.resume(returning: String(decoding: bytes, as: UTF8.self))
-            } catch { done.resume(throwing: error) }
-        }
-    }
 }

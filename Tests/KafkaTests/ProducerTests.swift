@@ -169,6 +169,25 @@ import Testing
         }
     }
 
+    @Test func aForgottenProducerEndsByItself() async throws {
+        let cluster = try MockCluster()
+        try cluster.createTopic("t")
+        weak var forgotten: Producer?
+        for _ in 0..<5 {
+            let producer = try Producer(safe(cluster.bootstrap)) { _ in }
+            try send(10, to: "t", with: producer)
+            forgotten = producer
+        }
+        #expect(forgotten == nil)
+        // Descriptors of theirs may be this one's now: nothing of theirs arrives on it.
+        let listener = Listener()
+        let producer = try Producer(safe(cluster.bootstrap)) { listener.take($0) }
+        try send(10, to: "t", with: producer, from: 100)
+        #expect(await producer.flush(within: 20_000))
+        #expect(listener.delivered == Array(100..<110))
+        producer.close()
+    }
+
     @Test func statisticsAndLogsComeAsValues() async throws {
         let cluster = try MockCluster(brokers: 3)
         let listener = Listener()

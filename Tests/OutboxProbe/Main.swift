@@ -9,7 +9,8 @@ import Outbox
 ///
 ///     outbox-probe commit FOLDER full|relaxed COUNT GROUP   commits, and writes the last number of each commit once durable
 ///     outbox-probe mock BROKERS TOPIC…                      mock brokers until standard input ends; writes their address
-///     outbox-probe deliver FOLDER BOOTSTRAP COUNT           commits one by one and publishes, until COUNT are settled
+///     outbox-probe deliver FOLDER BOOTSTRAP COUNT [TOPIC]   commits one by one and publishes, until COUNT are settled
+///     outbox-probe stop FOLDER BOOTSTRAP               says when it publishes, then how long the stop took, and what is kept
 ///     outbox-probe rate FOLDER COUNT GROUP                  commits a second
 ///     outbox-probe latency FOLDER BOOTSTRAP RATE SECONDS    from commit to acknowledgement, at a steady rate
 ///     outbox-probe drain FOLDER BOOTSTRAP COUNT             CPU and time to commit and publish
@@ -22,10 +23,11 @@ import Outbox
         case "commit":
             try await commit(word(1), word(2) == "full" ? .full : .relaxed, number(3), max(1, number(4)))
         case "mock": try mock(number(1), Array(words.dropFirst(2)))
-        case "deliver": try await deliver(word(1), word(2), number(3))
+        case "deliver": try await deliver(word(1), word(2), number(3), word(4).isEmpty ? "t" : word(4))
         case "rate": try await rate(word(1), number(2), max(1, number(3)))
         case "latency": try await latency(word(1), word(2), Int64(number(3)), Int64(number(4)))
         case "drain": try await drain(word(1), word(2), number(3))
+        case "stop": try await stop(word(1), word(2))
         case "make": make(number(1))
         default: exit(64)
         }
@@ -37,7 +39,7 @@ import Outbox
         _ = write(1, bytes, bytes.count)
     }
 
-    static func event(_ number: Int64) -> OutboxEvent {
+    static func event(_ number: Int64, topic: String = "t") -> OutboxEvent {
         let value = """
             {"intervention":"5f0c9a1e-7d42-8b3c-9a1e-7d425f0c9a1e","rule":"payment-timeout","category":"payment",\
             "severity":"warning","title":"Payment has no answer","store":"0042","lane":"07","phase":"pay",\
@@ -45,7 +47,7 @@ import Outbox
             """
         return OutboxEvent(
             CloudEvent(
-                topic: "t", key: "0042/07", id: LaneUUID(hashing: ["probe", String(number)]),
+                topic: topic, key: "0042/07", id: LaneUUID(hashing: ["probe", String(number)]),
                 headers: [
                     .init("content-type", "application/json"), .init("ce_specversion", "1.0"),
                     .init("ce_source", "/stores/0042/lanes/07"), .init("ce_type", "sco.intervention.raised.v1"),
@@ -115,14 +117,14 @@ import Outbox
         }
     }
 
-    @LoopActor static func deliver(_ folder: String, _ bootstrap: String, _ count: Int) async throws {
+    @LoopActor static func deliver(_ folder: String, _ bootstrap: String, _ count: Int, _ topic: String) async throws {
         let outbox = try Outbox(OutboxConfiguration(folder: folder))
         let pump = pump(outbox, bootstrap)
         try await pump.start()
         var next = try await outbox.recover().lastSignal + 1
         say("open")
         while next <= Int64(count) {
-            let done = try await outbox.commit(Commit(journal: [signal(next)], events: [event(next)]))
+            let done = try await outbox.commit(Commit(journal: [signal(next)], events: [event(next, topic: topic)]))
             pump.wake(done.heads)
             say(String(next))
             next += 1
@@ -130,5 +132,27 @@ import Outbox
         while try await outbox.depths().contains(where: { $0.rows > 0 }) { await pause(20) }
         await pump.stop()
         say("done")
+    }
+
+    @LoopActor static func stop(_ folder: String, _ bootstrap: String) async throws {
+        let outbox = try Outbox(OutboxConfiguration(folder: folder))
+        let pump = pump(outbox, bootstrap)
+        try await pump.start()
+        pump.wake(try await outbox.commit(Commit(events: [event(1)])).heads)
+        // A cluster that was never there has nothing to say: a second is enough to see that.
+        let until = Boottime.milliseconds() + 1500
+        while pump.counts.acknowledged == 0, Boottime.milliseconds() < until { await pause(5) }
+        let first = pump.counts.acknowledged
+        say("open")
+        if first > 0 {
+            while pump.isConnected { await pause(5) }
+        }
+        let events = (2...Int64(100 + first)).map { event($0) }
+        pump.wake(try await outbox.commit(Commit(events: events)).heads)
+        await pause(100)
+        let began = Boottime.milliseconds()
+        await pump.stop()
+        say(String(Boottime.milliseconds() - began))
+        say("kept \(try await outbox.depths().reduce(0) { $0 + $1.rows })")
     }
 }

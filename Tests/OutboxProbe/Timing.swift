@@ -35,7 +35,7 @@ extension Probe {
             // With a snapshot now and then, as the agent takes one: the journal stays short.
             let snapshot = next % 10_000 < group ? Snapshot(number: next - 1, engine: [0]) : nil
             let done = try await outbox.commit(
-                Commit(journal: numbers.map(signal), events: numbers.map(event), snapshot: snapshot))
+                Commit(journal: numbers.map(signal), events: numbers.map { event($0) }, snapshot: snapshot))
             times.append(done.nanoseconds)
             next = numbers.upperBound
         }
@@ -93,7 +93,7 @@ extension Probe {
         var next: Int64 = 2
         while next <= Int64(count) {
             let numbers = next..<next + 200
-            let done = try await outbox.commit(Commit(journal: numbers.map(signal), events: numbers.map(event)))
+            let done = try await outbox.commit(Commit(journal: numbers.map(signal), events: numbers.map { event($0) }))
             pump.wake(done.heads)
             next = numbers.upperBound
         }
