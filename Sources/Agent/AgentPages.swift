@@ -51,7 +51,9 @@ import Telemetry
         if let pump = agent.pump {
             let isConnected = pump.isConnected || pump.depths.allSatisfy { $0.rows == 0 }
             checks.append(
-                .init("kafka", isConnected ? .ok : .degraded, isConnected ? "" : "no broker can be reached; messages are kept"))
+                .init(
+                    "kafka", isConnected ? .ok : .degraded,
+                    isConnected ? "" : "no broker can be reached; messages are kept"))
             for held in pump.heldTopics {
                 checks.append(.init("topic \(held.topic)", .degraded, "not sent to: \(held.reason.rawValue)"))
             }
@@ -81,6 +83,7 @@ import Telemetry
                 scrape.set(.attributesIgnored, [feed.kind.rawValue], socket.ignoredAttributes)
             }
         }
+        if let recorder = agent.recorder { scrape.set(stage: "recording", recorder.counts) }
         collectRunner(&scrape)
         collectDelivery(&scrape)
         scrape.set(.reloads, ["taken"], agent.reloads)
@@ -105,7 +108,8 @@ import Telemetry
         scrape.set(.detection, [], counts: agent.detection.counts, sum: agent.detection.sum)
         let counts = runner.engine.counts
         for (reason, count) in [
-            ("cooldown", counts.suppressedByCooldown), ("silence", counts.suppressedBySilence), ("at", counts.suppressedByTime),
+            ("cooldown", counts.suppressedByCooldown), ("silence", counts.suppressedBySilence),
+            ("at", counts.suppressedByTime),
             ("muted", counts.suppressedByMute), ("limit", counts.suppressedByLimit),
         ] { scrape.set(.suppressed, [reason], count) }
         scrape.set(.outboxFailures, ["commit"], runner.commitFailures)
@@ -137,7 +141,8 @@ import Telemetry
             .acknowledgeDelay, [], counts: counts.acknowledgeLatency.counts,
             sum: counts.acknowledgeLatency.sumMilliseconds / 1000)
         scrape.set(
-            .deliveryDelay, [], counts: counts.deliveryLatency.counts, sum: counts.deliveryLatency.sumMilliseconds / 1000)
+            .deliveryDelay, [], counts: counts.deliveryLatency.counts,
+            sum: counts.deliveryLatency.sumMilliseconds / 1000)
         scrape.set(.deadLetters, [], counts.deadLetters)
         scrape.set(.producerRestarts, [], counts.recreations)
         for held in pump.heldTopics { scrape.set(.topicsHeld, [held.topic, held.reason.rawValue], 1) }

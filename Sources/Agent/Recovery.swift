@@ -16,7 +16,7 @@ struct Recovery {
 
     init(
         _ recovered: Recovered, rules: RuleFiles, identity: LaneIdentity, localTime: any LocalTime, clock: LaneClock,
-        away: Int64?
+        watchedUntil: LaneInstant?, away: Int64?
     ) {
         let table = RuleTable(rules.set, lane: identity, localTime: localTime)
         let kept = RuleFiles.restored(from: recovered.facts[Facts.rules])
@@ -52,6 +52,8 @@ struct Recovery {
                     [.init("count", String(recovered.unreadable))]))
         }
         if known {
+            // Until then somebody watched: what was due before the gap is told as if nothing had happened.
+            if let watchedUntil { steps.append(engine.idle(until: watchedUntil)) }
             steps.append(engine.resume(at: clock.now(), wall: clock.wall(), gapMilliseconds: away))
         }
         if startTable.digest != table.digest {

@@ -36,7 +36,7 @@ import Rules
     private let localTime: any LocalTime
     private let hooks: Hooks
     private let log: @LoopActor (Notice) -> Void
-    private var recordedDevices: [String: Bool] = [:]
+    public private(set) var recorder: Recorder?
     private var isStopped = false
 
     /// - Parameters:
@@ -62,12 +62,13 @@ import Rules
         do {
             for notice in outbox.notices { log(notice) }
             let recovered = try await outbox.recover()
+            let saved = Self.lastKnown(recovered)
             let (clock, away) = LaneClock.begin(
-                after: Self.lastKnown(recovered), boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
+                after: saved, boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: LaneClock.isWallSynchronised)
             let recovery = Recovery(
                 recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock,
-                away: away)
+                watchedUntil: saved?.last, away: away)
             for notice in recovery.notices { log(notice) }
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump)
@@ -109,8 +110,22 @@ import Rules
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
         hooks.log = log
-        if let onSignal = self.hooks.onSignal { hooks.onSignal = onSignal }
         let log = self.log
+        if let recording = configuration.recording {
+            var options = Recorder.Options(path: recording.path)
+            options.limitBytes = recording.limitBytes
+            options.keep = recording.keep
+            options.lane = configuration.identity.lane
+            recorder = Recorder(options) { log($0) }
+        }
+        let recorder = self.recorder
+        let onSignal = self.hooks.onSignal
+        if recorder != nil || onSignal != nil {
+            hooks.onSignal = { signal in
+                recorder?.record(signal)
+                onSignal?(signal)
+            }
+        }
         let onChange = self.hooks.onChange
         hooks.onChange = { change in
             log(Self.notice(of: change))
@@ -165,7 +180,8 @@ import Rules
                 .info, "the lane is watched",
                 [
                     .init("lane.id", "\(configuration.identity.partitionKey)"), .init("version", Version.text),
-                    .init("library", "librdkafka " + LibraryVersion.current.description), .init("rules.digest", rules.set.digest),
+                    .init("library", "librdkafka " + LibraryVersion.current.description),
+                    .init("rules.digest", rules.set.digest),
                     .init("epoch", String(recovered.epoch)),
                     .init("milliseconds", away.map { String($0) } ?? "unknown"),
                 ]))
@@ -231,6 +247,7 @@ import Rules
         isStopped = true
         for feed in feeds.reversed() { feed.stop() }
         await runner?.stop()
+        await recorder?.stop()
         await pump?.stop(within: 4)
         await outbox.close()
         log(Notice(.info, "the lane is not watched any more"))

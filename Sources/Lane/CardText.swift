@@ -43,16 +43,18 @@ public enum CardText {
     /// element that begins a GS1 string. Source: GS1 General Specifications 7.9.
     public static func isTradeItem(_ text: String) -> Bool {
         var text = text
-        return text.withUTF8 { bytes in
-            if [8, 12, 13, 14].contains(bytes.count) { return hasGTINCheckDigit(bytes[...]) }
-            guard bytes.count >= 16, bytes[0] == 0x30, bytes[1] == 0x31, hasGTINCheckDigit(bytes[2..<16]) else {
-                return false
-            }
-            return !isSuspect(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[16...]))
-        }
+        return text.withUTF8 { isTradeItem(UnsafeRawBufferPointer($0)) }
     }
 
-    private static func hasGTINCheckDigit(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+    public static func isTradeItem(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if [8, 12, 13, 14].contains(bytes.count) { return hasGTINCheckDigit(bytes[...]) }
+        guard bytes.count >= 16, bytes[0] == 0x30, bytes[1] == 0x31, hasGTINCheckDigit(bytes[2..<16]) else {
+            return false
+        }
+        return !isSuspect(UnsafeRawBufferPointer(rebasing: bytes[16...]))
+    }
+
+    private static func hasGTINCheckDigit(_ digits: Slice<UnsafeRawBufferPointer>) -> Bool {
         var sum = 0
         for (place, byte) in digits.reversed().enumerated() {
             guard isDigit(byte) else { return false }

@@ -42,7 +42,8 @@ enum TestCommand {
         if names.isEmpty {
             guard let name = RuleTestFile.rulesBeside(path) else {
                 Terminal.error(
-                    "lanewatch test: \(path) does not end in .test.yaml and names no rules; write \"rules: FILE\" into it\n")
+                    "lanewatch test: \(path) does not end in .test.yaml and names no rules; write \"rules: FILE\" into it\n"
+                )
                 worst = 2
                 return nil
             }

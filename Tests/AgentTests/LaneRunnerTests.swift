@@ -44,7 +44,8 @@ import Testing
                 after: saved, boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: true)
             let recovery = Recovery(
-                recovered, rules: files, identity: identity, localTime: UTC(), clock: clock, away: away)
+                recovered, rules: files, identity: identity, localTime: UTC(), clock: clock, watchedUntil: saved?.last,
+                away: away)
             runner = LaneRunner(
                 engine: recovery.engine, outbox: outbox, clock: clock,
                 messages: LaneMessages(identity: identity, rulesDigest: set.digest), lastNumber: recovered.lastSignal,

@@ -119,11 +119,11 @@ final class LaneUnderTest {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// The value of a metric; the sum over its labels.
-    func metric(_ name: String) throws -> Double {
+    /// The value of a metric; the sum over its series, or over those with `label`.
+    func metric(_ name: String, label: String? = nil) throws -> Double {
         try page("/metrics").split(separator: "\n").reduce(0) { sum, line in
-            guard line.hasPrefix(name + " ") || line.hasPrefix(name + "{"), let last = line.split(separator: " ").last,
-                let value = Double(last)
+            guard line.hasPrefix(name + " ") || line.hasPrefix(name + "{"), label.map({ line.contains($0) }) ?? true,
+                let last = line.split(separator: " ").last, let value = Double(last)
             else { return sum }
             return sum + value
         }

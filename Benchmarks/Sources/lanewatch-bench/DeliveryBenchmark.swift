@@ -56,10 +56,14 @@ enum DeliveryBenchmark {
         }
         wait { await agent.stop() }
         var table = Table(
-            "Delivery: socket line to Kafka's acknowledgement at \(rate)/s, ms", ["what", "messages", "p50", "p99", "of plain p50", "of plain p99"])
-        table.add("plain librdkafka", "\(plain.values.count)", round(plain.median, 2), round(plain.quantile(0.99), 2), "1", "1")
+            "Delivery: socket line to Kafka's acknowledgement at \(rate)/s, ms",
+            ["what", "messages", "p50", "p99", "of plain p50", "of plain p99"])
         table.add(
-            "Lanewatch, durable before it is sent", "\(ours.values.count)", round(ours.median, 2), round(ours.quantile(0.99), 2),
+            "plain librdkafka", "\(plain.values.count)", round(plain.median, 2), round(plain.quantile(0.99), 2), "1",
+            "1")
+        table.add(
+            "Lanewatch, durable before it is sent", "\(ours.values.count)", round(ours.median, 2),
+            round(ours.quantile(0.99), 2),
             round(ours.median / plain.median, 2), round(ours.quantile(0.99) / plain.quantile(0.99), 2))
         table.show()
     }
@@ -73,7 +77,9 @@ enum DeliveryBenchmark {
         for i in 0..<count {
             Pace.wait(until: begin + Int64(i) * 1_000_000_000 / Int64(rate))
             sent.append(Boottime.nanoseconds())
-            peer.write(i % 2 == 0 ? "{\"type\":\"cash.jam\",\"unit\":\"coin\"}\n" : "{\"type\":\"cash.cleared\",\"unit\":\"coin\"}\n")
+            peer.write(
+                i % 2 == 0
+                    ? "{\"type\":\"cash.jam\",\"unit\":\"coin\"}\n" : "{\"type\":\"cash.cleared\",\"unit\":\"coin\"}\n")
         }
         let end = Boottime.milliseconds() + 10_000
         while times.count < begun + count && Boottime.milliseconds() < end { usleep(1000) }

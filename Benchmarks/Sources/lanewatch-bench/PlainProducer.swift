@@ -42,11 +42,14 @@ final class PlainProducer: @unchecked Sendable {
         var sent = [Int64](repeating: 0, count: count)
         let begin = Boottime.nanoseconds()
         for i in 0..<count {
-            if rate > 0 { Pace.wait(until: begin + Int64(i) * 1_000_000_000 / Int64(rate)) { rd_kafka_poll(self.handle, 0) } }
+            if rate > 0 {
+                Pace.wait(until: begin + Int64(i) * 1_000_000_000 / Int64(rate)) { rd_kafka_poll(self.handle, 0) }
+            }
             sent[i] = Boottime.nanoseconds()
             _ = value.withUnsafeBytes { value in
                 rd_kafka_produce(
-                    topic, RD_KAFKA_PARTITION_UA, Int32(RD_KAFKA_MSG_F_COPY), UnsafeMutableRawPointer(mutating: value.baseAddress),
+                    topic, RD_KAFKA_PARTITION_UA, Int32(RD_KAFKA_MSG_F_COPY),
+                    UnsafeMutableRawPointer(mutating: value.baseAddress),
                     value.count, "lane", 4, UnsafeMutableRawPointer(bitPattern: i))
             }
         }

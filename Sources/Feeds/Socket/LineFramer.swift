@@ -3,8 +3,8 @@ import Glibc
 /// Bytes in pieces of any size → lines. A line is what ends with a line feed; blank ones are none.
 ///
 /// A line longer than `limit` is told once as `.oversized` and skipped up to its line feed. Holds at most `limit` bytes and
-/// the piece that was appended last.
-struct LineFramer {
+/// the piece that was appended last; what was told and forgotten is wiped.
+struct LineFramer: ~Copyable {
     enum Piece: Equatable {
         /// A line without its line feed: where it lies, until the next `append`.
         case line(Range<Int>)
@@ -12,7 +12,7 @@ struct LineFramer {
     }
 
     let limit: Int
-    private var buffer: [UInt8] = []
+    private let buffer = WipedBytes()
     /// The first byte that belongs to no line told yet.
     private var start = 0
     /// Up to here there is no line feed.
@@ -34,7 +34,7 @@ struct LineFramer {
             searched -= start
             start = 0
         }
-        buffer.append(contentsOf: bytes)
+        buffer.append(bytes)
     }
 
     /// The next line, or nil when what is left has no line feed yet.
@@ -68,7 +68,7 @@ struct LineFramer {
 
     /// Gives `body` the bytes of a line that `next` told.
     func withBytes<R>(of line: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
-        buffer.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[line])) }
+        body(UnsafeRawBufferPointer(rebasing: buffer.bytes[line]))
     }
 
     /// Nothing follows. Whether half a line is left, which is forgotten; one that was oversized has been told already.
@@ -86,20 +86,20 @@ struct LineFramer {
     }
 
     private mutating func release() {
-        buffer = []
+        buffer.release()
         start = 0
         searched = 0
     }
 
     private func lineFeed() -> Int? {
-        buffer.withUnsafeBytes { bytes in
-            guard searched < bytes.count, let base = bytes.baseAddress else { return nil }
-            guard let found = memchr(base + searched, 0x0A, bytes.count - searched) else { return nil }
-            return UnsafeRawPointer(found) - base
-        }
+        let bytes = buffer.bytes
+        guard searched < bytes.count, let base = bytes.baseAddress,
+            let found = memchr(base + searched, 0x0A, bytes.count - searched)
+        else { return nil }
+        return UnsafeRawPointer(found) - base
     }
 
     private func isBlank(_ line: Range<Int>) -> Bool {
-        line.isEmpty || buffer[line].allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }
+        line.isEmpty || buffer.bytes[line].allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }
     }
 }

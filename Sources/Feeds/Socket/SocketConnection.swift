@@ -67,6 +67,7 @@ import Loop
             let count = recv(descriptor.raw, scratch.baseAddress, scratch.count, 0)
             if count > 0 {
                 framer.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+                if let base = scratch.baseAddress { explicit_bzero(base, count) }
                 return .bytes
             }
             if count == 0 { return .end }

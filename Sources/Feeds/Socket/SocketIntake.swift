@@ -20,6 +20,14 @@ struct SocketIntake {
     }
 
     func take(_ bytes: UnsafeRawBufferPointer) -> Result<Accepted, Refused> {
+        // Before any text is made of the line: what a String holds cannot be wiped.
+        if let suspect = CardLine.suspect(in: bytes) {
+            let what = suspect.isEmpty ? "the line" : "attribute \"\(suspect)\""
+            return .failure(
+                Refused(
+                    reason: "card_data", message: "\(what) looks like card data; it was dropped",
+                    wantsAnswer: Self.mentionsAnswer(bytes)))
+        }
         let line: SignalLine
         do throws(SignalLineFault) { line = try SignalLine(parsing: bytes) } catch {
             let reason = error.message.hasPrefix("no signal \"") ? "unknown_type" : "malformed"
