@@ -56,7 +56,8 @@ let package = Package(
         .executableTarget(
             name: "lanewatch",
             dependencies: [
-                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry", "CLinux",
+                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry",
+                "CLinux",
             ],
             swiftSettings: strict),
 

@@ -16,8 +16,8 @@ import Rules
     public struct Hooks {
         public var onSignal: @LoopActor (StampedSignal) -> Void = { _ in }
         public var onChange: @LoopActor (Change) -> Void = { _ in }
-        /// After a commit that holds messages: the newest of each topic.
-        public var onDurable: @LoopActor ([String: Position]) -> Void = { _ in }
+        /// After a commit that holds messages.
+        public var onDurable: @LoopActor (Committed) -> Void = { _ in }
         /// Seconds from the receipt of a signal, or a timer's deadline, until its change was on disk.
         public var onDetection: @LoopActor (Double) -> Void = { _ in }
         /// A feed's readings were dropped for want of room, and there is room again: it should look anew.
@@ -406,8 +406,8 @@ import Rules
         for refused in committed.refused {
             hooks.log(Notice(.error, "a message can never be sent and was left out", [.init("error", "\(refused)")]))
         }
+        if committed.added > 0 { hooks.onDurable(committed) }
         for answer in taken.answers { answer.call(.success(answer.number)) }
-        if committed.added > 0 { hooks.onDurable(committed.heads) }
         makeRoom()
     }
 

@@ -105,7 +105,7 @@ import Rules
         let messages = LaneMessages(
             identity: configuration.identity, topics: configuration.topics, rulesDigest: rules.set.digest)
         var hooks = LaneRunner.Hooks()
-        hooks.onDurable = { [weak pump] heads in pump?.wake(heads) }
+        hooks.onDurable = { [weak pump] committed in pump?.wake(committed) }
         hooks.onDetection = { [detection] seconds in detection.add(seconds) }
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }

@@ -87,7 +87,34 @@ import Outbox
         advanceAll()
     }
 
-    /// Tells of a commit: `Committed.heads`. Costs little where there is nothing to send.
+    /// Tells of a commit. New messages that come next in their topic are handed over as they are; the rest is read.
+    public func wake(_ committed: Committed) {
+        if let producer, state == .running {
+            for parcel in committed.fresh where isNext(parcel) {
+                do throws(KafkaError) {
+                    try handOver(parcel, place(of: parcel.topic), producer)
+                } catch {
+                    // What could not be handed over is read again when there is room, or after the recovery.
+                    if error.isQueueFull { counts.queueFull += 1 } else { fail(error, place(of: parcel.topic), parcel.position) }
+                    break
+                }
+            }
+        }
+        wake(committed.heads)
+    }
+
+    /// Whether `parcel` is the very next of its topic, and there is room for it.
+    private func isNext(_ parcel: Parcel) -> Bool {
+        guard state == .running, let place = places[parcel.topic], case .ready = channels[place].access,
+            !channels[place].isLeasing
+        else { return false }
+        let window = channels[place].window
+        return window.sent.epoch == parcel.position.epoch && window.sent.seq + 1 == parcel.position.seq
+            && window.room(configuration.windowPerTopic) > 0 && counts.inFlight < configuration.window
+            && counts.bytesInFlight < configuration.windowBytes
+    }
+
+    /// Tells how far topics go: `Committed.heads`. Costs little where there is nothing to send.
     public func wake(_ heads: [String: Position]) {
         for (topic, head) in heads {
             let place = place(of: topic)

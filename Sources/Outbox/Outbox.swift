@@ -144,8 +144,17 @@ public actor Outbox {
                 try insert.execute()
             }
         }
-        result.heads[event.topic] = Position(epoch: opened.epoch, seq: seq)
+        let position = Position(epoch: opened.epoch, seq: seq)
+        result.heads[event.topic] = position
         result.added += 1
+        guard result.added <= Committed.freshLimit else {
+            result.fresh = []
+            return
+        }
+        result.fresh.append(
+            Parcel(
+                topic: event.topic, position: position, key: event.key, id: id, headers: headers, value: value,
+                created: WallInstant(milliseconds: created)))
     }
 
     private func writeMeta(

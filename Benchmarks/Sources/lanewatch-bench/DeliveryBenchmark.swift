@@ -54,6 +54,7 @@ enum DeliveryBenchmark {
                 plain.values += producer.run(bytes: 900, rate: rate).values
             }
         }
+        let floor = SyncFloor.run(folder: folder.path, rate: rate, count: perTurn)
         wait { await agent.stop() }
         var table = Table(
             "Delivery: socket line to Kafka's acknowledgement at \(rate)/s, ms",
@@ -65,6 +66,9 @@ enum DeliveryBenchmark {
             "Lanewatch, durable before it is sent", "\(ours.values.count)", round(ours.median, 2),
             round(ours.quantile(0.99), 2),
             round(ours.median / plain.median, 2), round(ours.quantile(0.99) / plain.quantile(0.99), 2))
+        table.add(
+            "one append and fdatasync of 4 KiB alone", "\(floor.values.count)", round(floor.median, 2), round(floor.quantile(0.99), 2),
+            round(floor.median / plain.median, 2), round(floor.quantile(0.99) / plain.quantile(0.99), 2))
         table.show()
     }
 
@@ -93,6 +97,29 @@ enum DeliveryBenchmark {
         func add() { values.withLock { $0.append(Boottime.nanoseconds()) } }
         var count: Int { values.withLock { $0.count } }
         func list(from: Int) -> [Int64] { values.withLock { Array($0[from...]) } }
+    }
+}
+
+/// What the disk asks for durability at the same rate: the floor below anything that is durable before it is sent.
+enum SyncFloor {
+    static func run(folder: String, rate: Int, count: Int) -> Samples {
+        let path = folder + "/floor"
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        defer {
+            close(file)
+            unlink(path)
+        }
+        let page = [UInt8](repeating: 0x61, count: 4096)
+        var samples = Samples()
+        let begin = Boottime.nanoseconds()
+        for i in 0..<count {
+            Pace.wait(until: begin + Int64(i) * 1_000_000_000 / Int64(rate))
+            let start = Boottime.nanoseconds()
+            _ = write(file, page, page.count)
+            fdatasync(file)
+            samples.add(Double(Boottime.nanoseconds() - start) / 1e6)
+        }
+        return samples
     }
 }
 

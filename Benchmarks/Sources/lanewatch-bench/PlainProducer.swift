@@ -20,6 +20,7 @@ final class PlainProducer: @unchecked Sendable {
         self.count = count
         guard let configuration = rd_kafka_conf_new() else { return nil }
         for (key, value) in settings { rd_kafka_conf_set(configuration, key, value, nil, 0) }
+        rd_kafka_conf_set_log_cb(configuration, nil)
         rd_kafka_conf_set_dr_msg_cb(configuration) { _, message, opaque in
             guard let message, let opaque, message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { return }
             let times = Unmanaged<Times>.fromOpaque(opaque).takeUnretainedValue()
