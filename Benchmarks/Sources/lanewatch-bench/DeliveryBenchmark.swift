@@ -152,7 +152,7 @@ final class Folder {
 }
 
 /// A plain client of the socket.
-final class Peer {
+final class Peer: Sendable {
     let descriptor: Int32
 
     init?(_ path: String) {

@@ -1,12 +1,19 @@
-/// `lanewatch-bench [rules] [delivery]`: all without a name.
+/// `lanewatch-bench [--lanewatch PROGRAM] [rules] [delivery] [load] [rest]`: all without a name.
 @main
 enum Main {
     static func main() {
-        let names = CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("-") }
-        func wanted(_ name: String) -> Bool { names.isEmpty || names.contains(name) }
+        var words = Array(CommandLine.arguments.dropFirst())
+        var program = ".build-release/release/lanewatch"
+        if let place = words.firstIndex(of: "--lanewatch"), place + 1 < words.count {
+            program = words[place + 1]
+            words.removeSubrange(place...place + 1)
+        }
+        func wanted(_ name: String) -> Bool { words.isEmpty || words.contains(name) }
         do {
             if wanted("rules") { RuleBenchmark.run() }
             if wanted("delivery") { try DeliveryBenchmark.run() }
+            if wanted("load") { try LoadBenchmark.run(program) }
+            if wanted("rest") { try RestBenchmark.run(program) }
         } catch {
             print("benchmark: \(error)")
         }
