@@ -127,8 +127,9 @@ import Rules
             }
         }
         let onChange = self.hooks.onChange
+        let isTold = configuration.log.level <= .info
         hooks.onChange = { change in
-            log(Self.notice(of: change))
+            if isTold { log(Self.notice(of: change)) }
             onChange?(change)
         }
         let runner = LaneRunner(

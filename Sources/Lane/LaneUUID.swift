@@ -7,10 +7,11 @@ public struct LaneUUID: Hashable, Sendable, CustomStringConvertible {
     /// by joining; version and variant bits are set over them.
     public init(hashing parts: [String]) {
         var hash = SHA256()
-        for part in parts {
-            let utf8 = Array(part.utf8)
-            withUnsafeBytes(of: UInt32(utf8.count).bigEndian) { hash.update($0) }
-            utf8.withUnsafeBytes { hash.update($0) }
+        for var part in parts {
+            part.withUTF8 { utf8 in
+                withUnsafeBytes(of: UInt32(utf8.count).bigEndian) { hash.update($0) }
+                hash.update(UnsafeRawBufferPointer(utf8))
+            }
         }
         let digest = hash.finish()
         var high: UInt64 = 0
@@ -39,14 +40,18 @@ public struct LaneUUID: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String {
-        var text = ""
-        text.reserveCapacity(36)
-        for place in 0..<32 {
-            if [8, 12, 16, 20].contains(place) { text.append("-") }
-            let word = place < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (place % 16))) & 0xF
-            text.unicodeScalars.append(Unicode.Scalar(digit < 10 ? 48 + digit : 87 + digit))
+        String(unsafeUninitializedCapacity: 36) { out in
+            var place = 0
+            for digit in 0..<32 {
+                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+                    out[place] = UInt8(ascii: "-")
+                    place += 1
+                }
+                let nibble = UInt8(truncatingIfNeeded: (digit < 16 ? high : low) >> UInt64(60 - 4 * (digit % 16))) & 0xF
+                out[place] = nibble < 10 ? 48 + nibble : 87 + nibble
+                place += 1
+            }
+            return place
         }
-        return text
     }
 }
