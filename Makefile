@@ -3,6 +3,7 @@ SWIFT_BUILD := swift build -j 2 --explicit-target-dependency-import-check error
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 FOR ?= 30s
 PREFIX ?= /usr
+KAFKA_TESTS := RealKafka
 
 .PHONY: help setup demo build release test unit test-kafka scenarios bench format check docs generate install clean
 
@@ -21,18 +22,18 @@ build: setup ## Build for debugging; import arrows and warnings are errors
 release: ## Build the one file that is installed: .build-release/release/lanewatch
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
 
-test: setup ## Run every test
+test: setup ## Run every test, one at a time: many watch real clocks and real disks
 	$(SWIFT_BUILD) --build-tests
-	swift test -j 2 --skip-build
+	swift test --no-parallel --skip-build
 	$(MAKE) scenarios
 
 unit: ## Run the unit tests alone
-	swift test -j 2 --skip Integration
+	swift test --no-parallel --skip Integration
 
 test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=folder with libs/ and cluster)
 	@test -n "$(KAFKA_HOME)" || { echo "make test-kafka needs KAFKA_HOME=a folder that holds libs/ and the script cluster" >&2; exit 2; }
 	$(SWIFT_BUILD) --build-tests
-	KAFKA_HOME="$(abspath $(KAFKA_HOME))" swift test -j 2 --skip-build --filter RealKafka
+	KAFKA_HOME="$(abspath $(KAFKA_HOME))" swift test --no-parallel --skip-build --filter $(KAFKA_TESTS)
 
 scenarios: ## Run the tests of the shipped rules as a rule author does
 	$(SWIFT_BUILD) --product lanewatch

@@ -95,7 +95,11 @@ import Outbox
                     try handOver(parcel, place(of: parcel.topic), producer)
                 } catch {
                     // What could not be handed over is read again when there is room, or after the recovery.
-                    if error.isQueueFull { counts.queueFull += 1 } else { fail(error, place(of: parcel.topic), parcel.position) }
+                    if error.isQueueFull {
+                        counts.queueFull += 1
+                    } else {
+                        fail(error, place(of: parcel.topic), parcel.position)
+                    }
                     break
                 }
             }

@@ -84,9 +84,9 @@ public struct Position: Hashable, Comparable, Sendable, CustomStringConvertible 
 public struct Committed: Sendable {
     /// The newest message of each topic that has new ones.
     public var heads: [String: Position] = [:]
-    /// The new messages in their order, where they are at most `freshLimit`: whoever publishes need not read them again.
+    /// The first new messages in their order, at most `freshLimit`: whoever publishes need not read them again.
     public var fresh: [Parcel] = []
-    public static let freshLimit = 64
+    public static let freshLimit = 500
     /// New messages.
     public var added = 0
     /// Events of changes that were taken before.

@@ -16,13 +16,18 @@ public struct HeaderBlock: Hashable, Sendable {
 
     /// Names over 65535 bytes are cut: no header of ours comes near.
     public mutating func append(_ name: String, _ value: String) {
-        let name = name.utf8.prefix(0xFFFF)
-        bytes.append(UInt8(truncatingIfNeeded: name.count >> 8))
-        bytes.append(UInt8(truncatingIfNeeded: name.count))
-        bytes.append(contentsOf: name)
-        let count = value.utf8.count
-        for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: count >> shift)) }
-        bytes.append(contentsOf: value.utf8)
+        var name = name
+        var value = value
+        name.withUTF8 { name in
+            let count = min(name.count, 0xFFFF)
+            bytes.append(UInt8(truncatingIfNeeded: count >> 8))
+            bytes.append(UInt8(truncatingIfNeeded: count))
+            bytes.append(contentsOf: name[..<count])
+        }
+        value.withUTF8 { value in
+            for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: value.count >> shift)) }
+            bytes.append(contentsOf: value)
+        }
     }
 
     /// The headers in order, up to the first byte that fits no header.

@@ -147,10 +147,7 @@ public actor Outbox {
         let position = Position(epoch: opened.epoch, seq: seq)
         result.heads[event.topic] = position
         result.added += 1
-        guard result.added <= Committed.freshLimit else {
-            result.fresh = []
-            return
-        }
+        guard result.fresh.count < Committed.freshLimit else { return }
         result.fresh.append(
             Parcel(
                 topic: event.topic, position: position, key: event.key, id: id, headers: headers, value: value,

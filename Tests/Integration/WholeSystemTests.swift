@@ -107,8 +107,8 @@ extension Integration {
                     "sco.device.attached.v1 scanner",
                 ])
             try checkAudit(lane)
-            let state = try lane.records("sco.lane-state")
-            #expect(state.last?.value?["devices"]?["scanner"]?.bool == true)
+            // Told at most once a second, so the newest may be on its way.
+            try awaitRecords(lane, "sco.lane-state") { $0.last?.value?["devices"]?["scanner"]?.bool == true }
 
             let promtool = try #require(Places.find("promtool"))
             let page = try lane.page("/metrics")

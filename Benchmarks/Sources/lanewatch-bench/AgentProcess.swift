@@ -79,7 +79,8 @@ final class AgentProcess {
             if count <= 0 { break }
             answer += piece[0..<count]
         }
-        for line in String(decoding: answer, as: UTF8.self).split(whereSeparator: \.isNewline) where line.hasPrefix(name + " ") {
+        for line in String(decoding: answer, as: UTF8.self).split(whereSeparator: \.isNewline)
+        where line.hasPrefix(name + " ") {
             return line.split(separator: " ").last.flatMap { Double($0) }
         }
         return nil

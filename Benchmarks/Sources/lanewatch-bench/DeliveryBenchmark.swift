@@ -67,7 +67,8 @@ enum DeliveryBenchmark {
             round(ours.quantile(0.99), 2),
             round(ours.median / plain.median, 2), round(ours.quantile(0.99) / plain.quantile(0.99), 2))
         table.add(
-            "one append and fdatasync of 4 KiB alone", "\(floor.values.count)", round(floor.median, 2), round(floor.quantile(0.99), 2),
+            "one append and fdatasync of 4 KiB alone", "\(floor.values.count)", round(floor.median, 2),
+            round(floor.quantile(0.99), 2),
             round(floor.median / plain.median, 2), round(floor.quantile(0.99) / plain.quantile(0.99), 2))
         table.show()
     }

@@ -19,7 +19,8 @@ enum LoadBenchmark {
         let total = Double(writers * perWriter)
         let drained = agent.drained(within: 60) ?? .nan
         let cost = agent.cpuSeconds - cpu
-        var table = Table("Load: one message a signal, \(writers) writers that ask for answers", ["what", "figure", "target"])
+        var table = Table(
+            "Load: one message a signal, \(writers) writers that ask for answers", ["what", "figure", "target"])
         table.add("accepted durably, signals/s", thousands(total / seconds), "40 k")
         table.add("delivered after the last answer, s", round(drained, 2), "–")
         table.add("CPU s per 100 k, accepted to acknowledged", round(cost / total * 100_000, 2), "2")
@@ -35,7 +36,8 @@ enum LoadBenchmark {
             Threads.start {
                 defer { left.done() }
                 guard let peer = Peer(path) else { return }
-                let two = "{\"type\":\"cash.jam\",\"unit\":\"coin\",\"ack\":true}\n{\"type\":\"cash.cleared\",\"unit\":\"coin\",\"ack\":true}\n"
+                let two =
+                    "{\"type\":\"cash.jam\",\"unit\":\"coin\",\"ack\":true}\n{\"type\":\"cash.cleared\",\"unit\":\"coin\",\"ack\":true}\n"
                 let lines = String(repeating: two, count: 50)
                 Threads.start { for _ in 0..<each / 100 { peer.write(lines) } }
                 var answers = 0
@@ -94,11 +96,15 @@ enum RestBenchmark {
         let before = switches(agent.pid)
         usleep(useconds_t(seconds) * 1_000_000)
         let after = switches(agent.pid)
-        var table = Table("Rest: the static release without devices, connected to three brokers, \(seconds) s", ["what", "figure", "target"])
+        var table = Table(
+            "Rest: the static release without devices, connected to three brokers, \(seconds) s",
+            ["what", "figure", "target"])
         let rollup = Text.file("/proc/\(agent.pid)/smaps_rollup")
         table.add("RSS, MB", megabytes("Rss:", rollup), "–")
         table.add("PSS, MB", megabytes("Pss:", rollup), "16")
-        table.add("private, MB", round(kilobytes("Private_Clean:", rollup) / 1024 + kilobytes("Private_Dirty:", rollup) / 1024, 1), "–")
+        table.add(
+            "private, MB",
+            round(kilobytes("Private_Clean:", rollup) / 1024 + kilobytes("Private_Dirty:", rollup) / 1024, 1), "–")
         var total = 0.0
         var rows: [(name: String, rate: Double)] = []
         for (thread, count) in after {
@@ -124,7 +130,9 @@ enum RestBenchmark {
             }
             guard Int(name) != nil else { continue }
             let status = Text.file("/proc/\(pid)/task/\(name)/status")
-            let thread = Text.file("/proc/\(pid)/task/\(name)/comm").split(whereSeparator: \.isNewline).first.map(String.init) ?? "?"
+            let thread =
+                Text.file("/proc/\(pid)/task/\(name)/comm").split(whereSeparator: \.isNewline).first.map(String.init)
+                ?? "?"
             let line = status.split(whereSeparator: \.isNewline).first { $0.hasPrefix("voluntary_ctxt_switches:") }
             found[name] = (thread, line?.split(separator: "\t").last.flatMap { Int($0) } ?? 0)
         }

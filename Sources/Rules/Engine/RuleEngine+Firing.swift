@@ -92,14 +92,10 @@ extension RuleEngine {
             newIDsAt = now
         }
         let names = [table.source, rule.id] + parts.flatMap { [$0.name, $0.value] } + [String(now)]
-        var id = LaneUUID(hashing: names)
-        var nth = 1
-        while newIDs.contains(id) {
-            nth += 1
-            id = LaneUUID(hashing: names + [String(nth)])
-        }
-        if newIDs.count < Self.maximumKeys { newIDs.append(id) }
-        return id
+        let first = LaneUUID(hashing: names)
+        let earlier = newIDs.count { $0 == first }
+        if newIDs.count < Self.maximumKeys { newIDs.append(first) }
+        return earlier == 0 ? first : LaneUUID(hashing: names + [String(earlier + 1)])
     }
 
     private mutating func repeatActive(_ place: Int, _ known: Int, _ trace: Trace?, _ signal: StampedSignal?) {
