@@ -37,12 +37,18 @@ public struct LaneClock: Hashable, Sendable {
         self.boot = boot
     }
 
+    /// The year 9999.
+    private static let latest: Int64 = 253_402_300_799_999
+
     /// Where lane time goes on after `saved`, and for how long nothing was seen: nil where that cannot be known, because the
     /// machine was booted meanwhile and a wall clock was not synchronised.
     public static func begin(
         after saved: Saved?, boot: String, boottime: Int64, wall: Int64, isSynchronised: Bool
     ) -> (clock: LaneClock, away: Int64?) {
-        guard let saved else { return (LaneClock(offset: wall - boottime, boot: boot), 0) }
+        // What no clock of ours ever showed was not saved by one.
+        guard let saved, (0...Self.latest).contains(saved.last.milliseconds),
+            (-Self.latest...Self.latest).contains(saved.offset), (0...Self.latest).contains(saved.lastWall.milliseconds)
+        else { return (LaneClock(offset: wall - boottime, boot: boot), saved == nil ? 0 : nil) }
         if saved.boot == boot {
             let offset = max(saved.offset, saved.last.milliseconds - boottime)
             return (LaneClock(offset: offset, boot: boot), boottime + offset - saved.last.milliseconds)

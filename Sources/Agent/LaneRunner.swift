@@ -56,6 +56,14 @@ import Rules
     private var deadline: (at: LaneInstant, armed: EventLoop.Deadline)?
     private var relaxedFlush: EventLoop.Deadline?
     private var signalsSinceSnapshot = 0
+    private var journalBytes = 0
+    private var heldBytes = 0
+    private var heartbeat: EventLoop.Deadline?
+    private var pause: (deadline: EventLoop.Deadline, done: CheckedContinuation<Void, Never>)?
+    /// CLOCK_BOOTTIME minus CLOCK_MONOTONIC, and lane time minus wall time, as they were last: a jump is a suspend, or
+    /// somebody set the clock.
+    private var suspendedNanoseconds = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
+    private var wallOffset: Int64
     private var laneState = LaneStateReport()
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
@@ -72,8 +80,13 @@ import Rules
     public static let signalsPerSnapshot = 5000
     /// How long a signal that nobody waits for may stay in memory.
     public static let relaxedMilliseconds: Int64 = 1000
-    /// More signals than this that nobody waits for do not wait for the second to be over.
-    nonisolated static let relaxedLimit = 500
+    /// … or after this many bytes of journal: what a start has to read is bounded.
+    public static let bytesPerSnapshot = 4 << 20
+    /// Most bytes of signals in memory that wait for the disk.
+    public static let heldBytesLimit = 16 << 20
+    /// While anything waits or is raised, the lane's clock is noted this often: after a crash it is known how long nobody
+    /// watched.
+    public static let heartbeatMilliseconds: Int64 = 5000
 
     /// What goes into the next commit.
     private struct Batch {
@@ -89,13 +102,11 @@ import Rules
         var due: [Int64] = []
         var facts: [String: [UInt8]?] = [:]
         var wantsSnapshot = false
+        var bytes = 0
 
         var isEmpty: Bool { journal.isEmpty && events.isEmpty && facts.isEmpty && !wantsSnapshot }
         /// Somebody waits for it, or an attendant should know.
-        var isUrgent: Bool {
-            !events.isEmpty || !answers.isEmpty || !facts.isEmpty || wantsSnapshot
-                || journal.count >= LaneRunner.relaxedLimit
-        }
+        var isAwaited: Bool { !events.isEmpty || !answers.isEmpty || !facts.isEmpty || wantsSnapshot }
     }
 
     /// - Parameters:
@@ -114,11 +125,15 @@ import Rules
         self.heldLimit = heldLimit
         self.hooks = hooks
         lastInstant = engine.moment ?? LaneInstant(milliseconds: .min)
+        wallOffset = clock.wall().milliseconds - clock.now().milliseconds
     }
 
     // MARK: FeedSink
 
-    public var room: Int { isStopped ? 0 : max(0, heldLimit - counts.held) }
+    public var room: Int { isStopped || heldBytes >= Self.heldBytesLimit ? 0 : max(0, heldLimit - counts.held) }
+
+    /// The batch is not to wait for the second to be over.
+    private var isUrgent: Bool { batch.isAwaited || batch.journal.count >= min(500, heldLimit / 4) }
 
     public func receive(_ reading: Reading) {
         switch reading {
@@ -151,6 +166,7 @@ import Rules
     // MARK: The merge point
 
     private func accept(_ signal: Signal, answer: (@LoopActor (Result<Int64, AcceptFault>) -> Void)?) {
+        noticeClocks()
         let received = Boottime.nanoseconds()
         lastNumber += 1
         lastInstant = max(lastInstant, LaneInstant(milliseconds: received / 1_000_000 + clock.offset))
@@ -159,6 +175,12 @@ import Rules
         counts.held += 1
         signalsSinceSnapshot += 1
         signalCounts[Int(signal.type.index)] += 1
+        let bytes = signal.attributes.reduce(96) { sum, attribute in
+            if case .text(let text) = attribute.value { sum + 16 + text.utf8.count } else { sum + 24 }
+        }
+        batch.bytes += bytes
+        heldBytes += bytes
+        journalBytes += bytes
         batch.journal.append(stamped)
         if let answer { batch.answers.append(Batch.Answer(number: stamped.number, call: answer)) }
         hooks.onSignal(stamped)
@@ -170,6 +192,7 @@ import Rules
     /// The engine's deadline has come.
     private func runDeadlines() {
         deadline = nil
+        noticeClocks()
         let now = max(lastInstant, clock.now())
         take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)
         afterStep()
@@ -193,7 +216,42 @@ import Rules
     private func afterStep() {
         reportLaneState()
         armDeadline()
+        armHeartbeat()
         flush()
+    }
+
+    /// A suspend is a time in which nothing was seen; a wall clock that was set counts for `at` from now on.
+    private func noticeClocks() {
+        let suspended = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
+        let slept = (suspended - suspendedNanoseconds) / 1_000_000
+        let now = clock.now()
+        let offset = clock.wall().milliseconds - now.milliseconds
+        guard slept > 2000 || abs(offset - wallOffset) > 1000, !isStopped else { return }
+        suspendedNanoseconds = suspended
+        wallOffset = offset
+        if slept > 2000 {
+            lastInstant = max(lastInstant, now)
+            take(engine.resume(at: lastInstant, wall: clock.wall(), gapMilliseconds: slept), received: nil, cause: nil)
+            note(Gap(feed: .agent, subject: "", reason: "the machine was suspended"))
+        } else if let moment = engine.moment {
+            let wall = WallInstant(milliseconds: moment.milliseconds + offset)
+            take(engine.resume(at: moment, wall: wall, gapMilliseconds: 0), received: nil, cause: nil)
+            hooks.log(Notice(.warning, "the wall clock was set", [.init("milliseconds", String(offset))]))
+        }
+        // Not in the journal: a replay after a crash begins behind it.
+        batch.wantsSnapshot = true
+    }
+
+    /// Notes the lane's clock now and then, as long as a restart would have to know it.
+    private func armHeartbeat() {
+        guard heartbeat == nil, !isStopped, engine.nextDeadline != nil || engine.activeCount > 0 else { return }
+        heartbeat = EventLoop.shared.schedule(inMilliseconds: Self.heartbeatMilliseconds) { [weak self] in
+            guard let self, !isStopped else { return }
+            heartbeat = nil
+            batch.facts[Facts.clock] = .some(clock.saved(last: max(lastInstant, clock.now())).json)
+            flush()
+            armHeartbeat()
+        }
     }
 
     private func armDeadline() {
@@ -272,7 +330,7 @@ import Rules
         guard wait == 0 || isStopped else {
             laneState.isScheduled = true
             EventLoop.shared.schedule(inMilliseconds: wait) { [weak self] in
-                guard let self else { return }
+                guard let self, !isStopped else { return }
                 laneState.isScheduled = false
                 reportLaneState()
                 flush()
@@ -325,7 +383,7 @@ import Rules
 
     private func flush() {
         guard !isCommitting, !batch.isEmpty else { return }
-        if !batch.isUrgent && !isStopped {
+        if !isUrgent && !isStopped {
             if relaxedFlush == nil {
                 relaxedFlush = EventLoop.shared.schedule(inMilliseconds: Self.relaxedMilliseconds) { [weak self] in
                     self?.relaxedFlush = nil
@@ -351,7 +409,13 @@ import Rules
             let taken = batch
             batch = Batch()
             do throws(OutboxError) {
-                let committed = try await outbox.commit(commit(of: taken))
+                let commit = commit(of: taken)
+                let counted = (signalsSinceSnapshot, journalBytes)
+                let committed = try await outbox.commit(commit)
+                if commit.snapshot != nil {
+                    signalsSinceSnapshot -= counted.0
+                    journalBytes -= counted.1
+                }
                 settle(taken, committed)
                 pause = 0
             } catch {
@@ -369,7 +433,7 @@ import Rules
                 pause = min(max(200, pause * 2), 5000)
                 await sleep(milliseconds: pause)
             }
-        } while !batch.isEmpty && (batch.isUrgent || isStopped || pause > 0)
+        } while !batch.isEmpty && (isUrgent || isStopped || pause > 0)
         isCommitting = false
         if isStopped { resumeStopWaiters() } else { flush() }
     }
@@ -383,11 +447,14 @@ import Rules
     private func commit(of taken: Batch) -> Commit {
         var commit = Commit(journal: taken.journal, events: taken.events, facts: taken.facts)
         commit.durability = taken.answers.isEmpty && taken.events.isEmpty ? .relaxed : .full
-        if taken.wantsSnapshot || signalsSinceSnapshot >= Self.signalsPerSnapshot {
+        let isDue = signalsSinceSnapshot >= Self.signalsPerSnapshot || journalBytes >= Self.bytesPerSnapshot
+        if taken.wantsSnapshot || isDue {
             // Nothing has been stepped since the batch was taken: the engine is exactly where its last signal left it.
             commit.snapshot = Snapshot(number: lastNumber, engine: engine.snapshot())
-            signalsSinceSnapshot = 0
-            commit.facts[Facts.clock] = clock.saved(last: lastInstant).json
+        }
+        if commit.snapshot != nil || !taken.due.isEmpty {
+            // With every change: a replay must come as far as what was told.
+            commit.facts[Facts.clock] = .some(clock.saved(last: max(lastInstant, clock.now())).json)
         }
         return commit
     }
@@ -395,6 +462,12 @@ import Rules
     private func settle(_ taken: Batch, _ committed: Committed) {
         commits += 1
         commitNanoseconds += committed.nanoseconds
+        heldBytes -= taken.bytes
+        if committed.skipped > 0 {
+            hooks.log(
+                Notice(
+                    .error, "the outbox has changes that were made anew", [.init("count", String(committed.skipped))]))
+        }
         counts.held -= taken.journal.count
         counts.out += taken.journal.count
         let now = Boottime.nanoseconds()
@@ -416,6 +489,7 @@ import Rules
         batch.events = taken.events + batch.events
         batch.answers = taken.answers + batch.answers
         batch.due = taken.due + batch.due
+        batch.bytes += taken.bytes
         batch.facts = taken.facts.merging(batch.facts) { _, newer in newer }
         batch.wantsSnapshot = batch.wantsSnapshot || taken.wantsSnapshot
     }
@@ -435,15 +509,26 @@ import Rules
     }
 
     private func sleep(milliseconds: Int64) async {
+        guard !isStopped else { return }
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-            EventLoop.shared.schedule(inMilliseconds: milliseconds) { done.resume() }
+            let deadline = EventLoop.shared.schedule(inMilliseconds: milliseconds) { [weak self] in self?.endPause() }
+            pause = (deadline, done)
         }
+    }
+
+    private func endPause() {
+        guard let (deadline, done) = pause else { return }
+        pause = nil
+        EventLoop.shared.cancel(deadline)
+        done.resume()
     }
 
     /// Takes nothing more, commits what is there with a snapshot, and returns. Feeds are stopped before.
     public func stop() async {
         guard !isStopped else { return }
         isStopped = true
+        endPause()
+        if let heartbeat { EventLoop.shared.cancel(heartbeat) }
         if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
         deadline = nil
         batch.wantsSnapshot = true

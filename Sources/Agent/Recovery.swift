@@ -21,19 +21,19 @@ struct Recovery {
         let table = RuleTable(rules.set, lane: identity, localTime: localTime)
         let kept = RuleFiles.restored(from: recovered.facts[Facts.rules])
         let oldTable = kept.map { RuleTable($0.set, lane: identity, localTime: localTime) }
-        let known = recovered.snapshot != nil || !recovered.journal.isEmpty
-        if known && oldTable == nil {
-            notices.append(Notice(.warning, "the rules of the last run are not readable; waits of it are dropped"))
+        let hasPast = recovered.snapshot != nil || !recovered.journal.isEmpty
+        if hasPast && oldTable == nil {
+            notices.append(
+                Notice(
+                    .warning, "the rules of the last run are not readable; what the new ones share with them goes on"))
         }
         let startTable = oldTable ?? table
-        var isLost = known && oldTable == nil
 
         engine = RuleEngine(table: startTable)
-        if let snapshot = recovered.snapshot, oldTable != nil {
+        if let snapshot = recovered.snapshot {
             do throws(SnapshotFault) {
                 engine = try RuleEngine(restoring: snapshot.engine, table: startTable)
             } catch {
-                isLost = true
                 notices.append(
                     Notice(
                         .error, "the engine's snapshot is not readable; waits before it are lost",
@@ -41,9 +41,6 @@ struct Recovery {
             }
         }
         steps = []
-        // Numbers that the outbox has taken are never given again, also where the snapshot is lost. What the journal then
-        // raises once more has the ids it had: consumers deduplicate it.
-        if isLost { engine.continueNumbering(after: recovered.lastChange) }
         for signal in recovered.journal { steps.append(engine.step(signal)) }
         if recovered.unreadable > 0 {
             notices.append(
@@ -51,12 +48,18 @@ struct Recovery {
                     .warning, "lines of the journal are not readable by this version",
                     [.init("count", String(recovered.unreadable))]))
         }
-        if known {
-            // Until then somebody watched: what was due before the gap is told as if nothing had happened.
-            if let watchedUntil { steps.append(engine.idle(until: watchedUntil)) }
-            steps.append(engine.resume(at: clock.now(), wall: clock.wall(), gapMilliseconds: away))
+        // Until then somebody watched: what was due before the gap is told as if nothing had happened.
+        if hasPast, let watchedUntil { steps.append(engine.idle(until: watchedUntil)) }
+        if engine.changeNumber < recovered.lastChange {
+            notices.append(
+                Notice(
+                    .warning, "the replay did not come as far as the last run",
+                    [.init("count", String(recovered.lastChange - engine.changeNumber))]))
         }
-        if startTable.digest != table.digest {
+        // A number that the outbox has taken is never given again: what follows is new, whatever the replay could repeat.
+        engine.continueNumbering(after: recovered.lastChange)
+        if hasPast { steps.append(engine.resume(at: clock.now(), wall: clock.wall(), gapMilliseconds: away)) }
+        if startTable.digest != table.digest || engine.needsAdoption {
             steps.append(engine.adopt(table, at: clock.now(), wall: clock.wall()))
         }
         facts[Facts.rules] = rules.kept

@@ -63,9 +63,11 @@ import Rules
             for notice in outbox.notices { log(notice) }
             let recovered = try await outbox.recover()
             let saved = Self.lastKnown(recovered)
-            let (clock, away) = LaneClock.begin(
+            let hasPast = recovered.snapshot != nil || !recovered.journal.isEmpty
+            let (clock, known) = LaneClock.begin(
                 after: saved, boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: LaneClock.isWallSynchronised)
+            let away = saved == nil && hasPast ? nil : known
             let recovery = Recovery(
                 recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock,
                 watchedUntil: saved?.last, away: away)

@@ -47,15 +47,18 @@ struct DeadlineQueue {
         }
     }
 
-    /// Takes out everything due at `now`, in order.
-    mutating func takeDue(at now: Int64) -> [Action] {
-        var due: [Action] = []
+    /// What is due at `now`, in order; each is to be taken before it is run, as one before it may cancel it.
+    mutating func due(at now: Int64) -> [UInt64] {
+        var due: [UInt64] = []
         while let moment = first, moment <= now, let top = heap.first {
             removeTop()
-            if let action = actions.removeValue(forKey: top.arming) { due.append(action) }
+            due.append(top.arming)
         }
         return due
     }
+
+    /// The action of `arming`, taken out; nil where it was cancelled.
+    mutating func take(_ arming: UInt64) -> Action? { actions.removeValue(forKey: arming) }
 
     private mutating func removeTop() {
         heap.swapAt(0, heap.count - 1)

@@ -179,7 +179,9 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         if first <= Boottime.milliseconds() {
             let now = Boottime.milliseconds()
             // Only those due now: one that arms itself again at once must not starve the descriptors.
-            for action in deadlines.takeDue(at: now) { LoopActor.assumeIsolated { action() } }
+            for arming in deadlines.due(at: now) {
+                if let action = deadlines.take(arming) { LoopActor.assumeIsolated { action() } }
+            }
         }
         armTimer()
     }

@@ -46,6 +46,7 @@ enum RunCommand {
                 throw error
             }
             let notifier = ServiceNotifier()
+            // The sign of life comes from the lane's own thread: one that hangs misses it, and the unit is started again.
             Blocking.run { notifier.startWatchdog { true } }
             notifier.ready("watching lane \(configuration.identity.partitionKey)")
             let isGood = waitForSignals(signals, agent, log, notifier)

@@ -164,6 +164,13 @@ import Testing
         #expect(unsynchronised == nil)
     }
 
+    @Test func whatNoClockEverShowedIsNotBelieved() {
+        var bad = saved
+        bad.last.milliseconds = .min
+        let (clock, away) = LaneClock.begin(after: bad, boot: "a", boottime: 50, wall: 7000, isSynchronised: true)
+        #expect(clock.offset == 6950 && away == nil)
+    }
+
     @Test func isKeptAsJSON() {
         #expect(LaneClock.Saved(json: saved.json) == saved)
         #expect(LaneClock.Saved(json: Array("{}".utf8)) == nil)

@@ -31,7 +31,8 @@ import Testing
 
         init(
             _ folder: Folder, rules: String = LaneRunnerTests.rules, heldLimit: Int = 1000,
-            maximumBytes: Int64 = 512 << 20
+            maximumBytes: Int64 = 512 << 20,
+            missed: Int64 = 0
         ) async throws {
             let identity = LaneIdentity(store: "1", lane: "L1")
             outbox = try Outbox(OutboxConfiguration(folder: folder.path, maximumBytes: maximumBytes))
@@ -39,7 +40,10 @@ import Testing
             let loaded = RuleFile.load(files: [("r.yaml", Array(rules.utf8))])
             let set = try #require(loaded.ruleSet, "\(loaded.diagnostics.map { $0.rendered() })")
             let files = RuleFiles(files: [("r.yaml", Array(rules.utf8))], set: set)
-            let saved = recovered.facts[Facts.clock].flatMap { LaneClock.Saved(json: $0) }
+            var saved = recovered.facts[Facts.clock].flatMap { LaneClock.Saved(json: $0) }
+            // As if the last life had ended so long ago.
+            saved?.last.milliseconds -= missed
+            saved?.lastWall.milliseconds -= missed
             let (clock, away) = LaneClock.begin(
                 after: saved, boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: true)
@@ -182,5 +186,66 @@ import Testing
         #expect(lane.runner.room == 30)
         #expect(lane.runner.counts.isBalanced)
         try await lane.end()
+    }
+
+    /// A raise that a timer made, a crash, and a gap so long that the replay cannot repeat it: what comes after is told.
+    @Test @LoopActor func afterALongGapNewChangesAreNotTakenForOldOnes() async throws {
+        let folder = try Folder()
+        var lane = try await Subject(folder)
+        _ = try await lane.send("payment.started", "pay", "P1")
+        for _ in 0..<100 where lane.changes.isEmpty { await lane.pause(milliseconds: 20) }
+        #expect(lane.changes.map(\.kind) == [.raise])
+        await lane.pause(milliseconds: 50)
+        await lane.outbox.close()
+        lane = try await Subject(folder, missed: 60_000)
+        _ = try await lane.send("item.refused", "code", "4")
+        let messages = try await lane.messages()
+        #expect(messages.map(\.position.seq) == [1, 2])
+        let rules = try messages.map { try JSONValue(parsing: $0.value ?? [])["rule"]?.text }
+        #expect(rules == ["unanswered", "refused"])
+        try await lane.end()
+    }
+
+    /// The clock is saved with every change: what a timer told before the crash is still raised after it, and cleared by
+    /// the late answer under its own id.
+    @Test @LoopActor func whatATimerRaisedIsKnownAfterACrash() async throws {
+        let folder = try Folder()
+        var lane = try await Subject(folder)
+        _ = try await lane.send("payment.started", "pay", "P1")
+        for _ in 0..<100 where lane.changes.isEmpty { await lane.pause(milliseconds: 20) }
+        await lane.pause(milliseconds: 50)
+        await lane.outbox.close()
+        lane = try await Subject(folder)
+        _ = try await lane.send("payment.approved", "pay", "P1")
+        let states = try await lane.messages().map { parcel in
+            let value = try JSONValue(parsing: parcel.value ?? [])
+            return (value["state"]?.text, value["intervention"]?.text)
+        }
+        #expect(states.map(\.0) == ["raised", "cleared"])
+        #expect(Set(states.map(\.1)).count == 1)
+        try await lane.end()
+    }
+
+    /// A lane on which nothing ever happened is started again and again.
+    @Test @LoopActor func aLaneWithoutASignalStartsAgain() async throws {
+        let folder = try Folder()
+        for _ in 0..<3 { try await Subject(folder).end() }
+        let lane = try await Subject(folder)
+        #expect(try await lane.send("item.refused", "code", "4") == 1)
+        try await lane.end()
+    }
+
+    /// A quiet lane is restarted cleanly: the gap is the restart, not the quiet before it.
+    @Test @LoopActor func aCleanStopSavesTheMomentOfTheStop() async throws {
+        let folder = try Folder()
+        let lane = try await Subject(folder)
+        _ = try await lane.send("item.refused", "code", "4")
+        await lane.pause(milliseconds: 400)
+        await lane.runner.stop()
+        let facts = try await lane.outbox.recover().facts
+        let saved = try #require(facts[Facts.clock].flatMap { LaneClock.Saved(json: $0) })
+        let now = Boottime.milliseconds() + saved.offset
+        #expect(now - saved.last.milliseconds < 300)
+        await lane.outbox.close()
     }
 }
