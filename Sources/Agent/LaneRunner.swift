@@ -29,43 +29,43 @@ import Rules
     }
 
     /// Signals through the merge point: in = durable (out) + dropped + held.
-    public private(set) var counts = StageCounts()
-    public private(set) var gaps: [FeedKind: Int] = [:]
+    public internal(set) var counts = StageCounts()
+    public internal(set) var gaps: [FeedKind: Int] = [:]
     /// Signals by `SignalType.index`.
-    public private(set) var signalCounts = [Int](repeating: 0, count: SignalCatalogue.shipped.entries.count)
-    public private(set) var changeCounts: [ChangeName: Int] = [:]
-    public private(set) var commits = 0
-    public private(set) var commitNanoseconds: Int64 = 0
-    public private(set) var commitFailures = 0
-    public private(set) var engine: RuleEngine
-    public private(set) var slowestDetection = 0.0
+    public internal(set) var signalCounts = [Int](repeating: 0, count: SignalCatalogue.shipped.entries.count)
+    public internal(set) var changeCounts: [ChangeName: Int] = [:]
+    public internal(set) var commits = 0
+    public internal(set) var commitNanoseconds: Int64 = 0
+    public internal(set) var commitFailures = 0
+    public internal(set) var engine: RuleEngine
+    public internal(set) var slowestDetection = 0.0
 
-    private let outbox: Outbox
-    private let clock: LaneClock
-    private var messages: LaneMessages
+    let outbox: Outbox
+    let clock: LaneClock
+    var messages: LaneMessages
     public let heldLimit: Int
     public var hooks: Hooks
 
-    private var lastNumber: Int64
-    private var lastInstant: LaneInstant
-    private var batch = Batch()
-    private var isCommitting = false
-    private var isStopped = false
-    private var waiting: [@LoopActor () -> Void] = []
-    private var overflowed: Set<FeedKind> = []
-    private var deadline: (at: LaneInstant, armed: EventLoop.Deadline)?
-    private var relaxedFlush: EventLoop.Deadline?
-    private var signalsSinceSnapshot = 0
-    private var journalBytes = 0
-    private var heldBytes = 0
-    private var heartbeat: EventLoop.Deadline?
-    private var pause: (deadline: EventLoop.Deadline, done: CheckedContinuation<Void, Never>)?
+    var lastNumber: Int64
+    var lastInstant: LaneInstant
+    var batch = Batch()
+    var isCommitting = false
+    var isStopped = false
+    var waiting: [@LoopActor () -> Void] = []
+    var overflowed: Set<FeedKind> = []
+    var deadline: (at: LaneInstant, armed: EventLoop.Deadline)?
+    var relaxedFlush: EventLoop.Deadline?
+    var signalsSinceSnapshot = 0
+    var journalBytes = 0
+    var heldBytes = 0
+    var heartbeat: EventLoop.Deadline?
+    var pause: (deadline: EventLoop.Deadline, done: CheckedContinuation<Void, Never>)?
     /// CLOCK_BOOTTIME minus CLOCK_MONOTONIC, and lane time minus wall time, as they were last: a jump is a suspend, or
     /// somebody set the clock.
-    private var suspendedNanoseconds = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
-    private var wallOffset: Int64
-    private var laneState = LaneStateReport()
-    private var stopWaiters: [CheckedContinuation<Void, Never>] = []
+    var suspendedNanoseconds = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
+    var wallOffset: Int64
+    var laneState = LaneStateReport()
+    var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
     /// Which rule did what, for counting.
     public struct ChangeName: Hashable, Sendable {
@@ -89,7 +89,7 @@ import Rules
     public static let heartbeatMilliseconds: Int64 = 5000
 
     /// What goes into the next commit.
-    private struct Batch {
+    struct Batch {
         struct Answer {
             let number: Int64
             let call: @LoopActor (Result<Int64, AcceptFault>) -> Void
@@ -133,7 +133,7 @@ import Rules
     public var room: Int { isStopped || heldBytes >= Self.heldBytesLimit ? 0 : max(0, heldLimit - counts.held) }
 
     /// The batch is not to wait for the second to be over.
-    private var isUrgent: Bool { batch.isAwaited || batch.journal.count >= min(500, heldLimit / 4) }
+    var isUrgent: Bool { batch.isAwaited || batch.journal.count >= min(500, heldLimit / 4) }
 
     public func receive(_ reading: Reading) {
         switch reading {
@@ -165,7 +165,7 @@ import Rules
 
     // MARK: The merge point
 
-    private func accept(_ signal: Signal, answer: (@LoopActor (Result<Int64, AcceptFault>) -> Void)?) {
+    func accept(_ signal: Signal, answer: (@LoopActor (Result<Int64, AcceptFault>) -> Void)?) {
         noticeClocks()
         let received = Boottime.nanoseconds()
         lastNumber += 1
@@ -190,7 +190,7 @@ import Rules
     }
 
     /// The engine's deadline has come.
-    private func runDeadlines() {
+    func runDeadlines() {
         deadline = nil
         noticeClocks()
         let now = max(lastInstant, clock.now())
@@ -198,7 +198,7 @@ import Rules
         afterStep()
     }
 
-    private func take(_ step: Step, received: Int64?, cause: Int64?) {
+    func take(_ step: Step, received: Int64?, cause: Int64?) {
         guard !step.changes.isEmpty else { return }
         let recorded = clock.wall()
         for change in step.changes {
@@ -213,7 +213,7 @@ import Rules
         laneState.isDirty = true
     }
 
-    private func afterStep() {
+    func afterStep() {
         reportLaneState()
         armDeadline()
         armHeartbeat()
@@ -221,7 +221,7 @@ import Rules
     }
 
     /// A suspend is a time in which nothing was seen; a wall clock that was set counts for `at` from now on.
-    private func noticeClocks() {
+    func noticeClocks() {
         let suspended = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
         let slept = (suspended - suspendedNanoseconds) / 1_000_000
         let now = clock.now()
@@ -243,7 +243,7 @@ import Rules
     }
 
     /// Notes the lane's clock now and then, as long as a restart would have to know it.
-    private func armHeartbeat() {
+    func armHeartbeat() {
         guard heartbeat == nil, !isStopped, engine.nextDeadline != nil || engine.activeCount > 0 else { return }
         heartbeat = EventLoop.shared.schedule(inMilliseconds: Self.heartbeatMilliseconds) { [weak self] in
             guard let self, !isStopped else { return }
@@ -254,7 +254,7 @@ import Rules
         }
     }
 
-    private func armDeadline() {
+    func armDeadline() {
         guard !isStopped, let next = engine.nextDeadline else {
             if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
             deadline = nil
@@ -268,83 +268,6 @@ import Rules
             self?.runDeadlines()
         }
         deadline = (next, armed)
-    }
-
-    // MARK: Reports that are not the engine's
-
-    private func note(_ gap: Gap) {
-        gaps[gap.feed, default: 0] += 1
-        hooks.log(
-            Notice(
-                .warning, "a feed missed something",
-                [.init("feed", gap.feed.rawValue), .init("device", gap.subject), .init("reason", gap.reason)]))
-        let now = clock.wall()
-        batch.events.append(
-            OutboxEvent(
-                messages.event(
-                    topic: messages.topics.deviceHealth, type: "sco.device.gap.v1",
-                    subject: gap.subject.isEmpty ? gap.feed.rawValue : gap.subject, time: now, recorded: now
-                ) { json in
-                    json.member("feed", gap.feed.rawValue)
-                    json.member("subject", gap.subject)
-                    json.member("reason", gap.reason)
-                    json.member("at", now.rfc3339)
-                }))
-        flush()
-    }
-
-    private func report(device stamped: StampedSignal) {
-        let role = stamped.signal[.device]?.description ?? "unknown"
-        let isThere = stamped.signal.type == .deviceAttached
-        laneState.devices[role] = isThere
-        laneState.isDirty = true
-        batch.events.append(
-            OutboxEvent(
-                messages.event(
-                    topic: messages.topics.deviceHealth,
-                    type: isThere ? "sco.device.attached.v1" : "sco.device.detached.v1", subject: role,
-                    time: stamped.wall, recorded: clock.wall()
-                ) { json in
-                    json.member("device", role)
-                    json.member("port", stamped.signal[.port]?.description ?? "")
-                    json.member("class", stamped.signal[.class]?.description ?? "")
-                    json.member("at", stamped.wall.rfc3339)
-                }))
-    }
-
-    /// A message of the agent itself for the audit topic; chained there.
-    public func audit(_ type: String, subject: String, _ members: (inout JSONWriter) -> Void) {
-        let now = clock.wall()
-        batch.events.append(
-            OutboxEvent(
-                messages.event(
-                    topic: messages.topics.audit, type: type, subject: subject, time: now, recorded: now, chained: true,
-                    members: members)))
-        flush()
-    }
-
-    /// What the lane is like now, for a dashboard's first load: at most once a second.
-    private func reportLaneState() {
-        guard laneState.isDirty, !laneState.isScheduled else { return }
-        let wait = laneState.milliseconds(untilNextAt: Boottime.milliseconds())
-        guard wait == 0 || isStopped else {
-            laneState.isScheduled = true
-            EventLoop.shared.schedule(inMilliseconds: wait) { [weak self] in
-                guard let self, !isStopped else { return }
-                laneState.isScheduled = false
-                reportLaneState()
-                flush()
-            }
-            return
-        }
-        laneState.reported(at: Boottime.milliseconds())
-        let now = clock.wall()
-        batch.events.append(
-            OutboxEvent(
-                messages.event(
-                    topic: messages.topics.laneState, type: "sco.lane.state.v1", subject: messages.identity.lane,
-                    time: now, recorded: now
-                ) { json in laneState.write(open: engine.active, rules: messages.rulesDigest, at: now, into: &json) }))
     }
 
     // MARK: Reload and start
@@ -377,165 +300,6 @@ import Rules
             json.member("at", clock.wall().rfc3339)
         }
         afterStep()
-    }
-
-    // MARK: Commits
-
-    private func flush() {
-        guard !isCommitting, !batch.isEmpty else { return }
-        if !isUrgent && !isStopped {
-            if relaxedFlush == nil {
-                relaxedFlush = EventLoop.shared.schedule(inMilliseconds: Self.relaxedMilliseconds) { [weak self] in
-                    self?.relaxedFlush = nil
-                    self?.startCommit()
-                }
-            }
-            return
-        }
-        startCommit()
-    }
-
-    private func startCommit() {
-        guard !isCommitting, !batch.isEmpty else { return }
-        if let armed = relaxedFlush { EventLoop.shared.cancel(armed) }
-        relaxedFlush = nil
-        isCommitting = true
-        Task { await commitAll() }
-    }
-
-    private func commitAll() async {
-        var pause: Int64 = 0
-        repeat {
-            let taken = batch
-            batch = Batch()
-            do throws(OutboxError) {
-                let commit = commit(of: taken)
-                let counted = (signalsSinceSnapshot, journalBytes)
-                let committed = try await outbox.commit(commit)
-                if commit.snapshot != nil {
-                    signalsSinceSnapshot -= counted.0
-                    journalBytes -= counted.1
-                }
-                settle(taken, committed)
-                pause = 0
-            } catch {
-                commitFailures += 1
-                hooks.log(
-                    Notice(.error, "the outbox did not take a commit; it is tried again", [.init("error", "\(error)")]))
-                putBack(taken)
-                guard error.isRetriable else {
-                    isCommitting = false
-                    resumeStopWaiters()
-                    hooks.onBroken(error)
-                    return
-                }
-                if isStopped { break }
-                pause = min(max(200, pause * 2), 5000)
-                await sleep(milliseconds: pause)
-            }
-        } while !batch.isEmpty && (isUrgent || isStopped || pause > 0)
-        isCommitting = false
-        if isStopped { resumeStopWaiters() } else { flush() }
-    }
-
-    private func resumeStopWaiters() {
-        let waiters = stopWaiters
-        stopWaiters = []
-        for waiter in waiters { waiter.resume() }
-    }
-
-    private func commit(of taken: Batch) -> Commit {
-        var commit = Commit(journal: taken.journal, events: taken.events, facts: taken.facts)
-        commit.durability = taken.answers.isEmpty && taken.events.isEmpty ? .relaxed : .full
-        let isDue = signalsSinceSnapshot >= Self.signalsPerSnapshot || journalBytes >= Self.bytesPerSnapshot
-        if taken.wantsSnapshot || isDue {
-            // Nothing has been stepped since the batch was taken: the engine is exactly where its last signal left it.
-            commit.snapshot = Snapshot(number: lastNumber, engine: engine.snapshot())
-        }
-        if commit.snapshot != nil || !taken.due.isEmpty {
-            // With every change: a replay must come as far as what was told.
-            commit.facts[Facts.clock] = .some(clock.saved(last: max(lastInstant, clock.now())).json)
-        }
-        return commit
-    }
-
-    private func settle(_ taken: Batch, _ committed: Committed) {
-        commits += 1
-        commitNanoseconds += committed.nanoseconds
-        heldBytes -= taken.bytes
-        if committed.skipped > 0 {
-            hooks.log(
-                Notice(
-                    .error, "the outbox has changes that were made anew", [.init("count", String(committed.skipped))]))
-        }
-        counts.held -= taken.journal.count
-        counts.out += taken.journal.count
-        let now = Boottime.nanoseconds()
-        for due in taken.due {
-            let seconds = Double(max(0, now - due)) / 1e9
-            slowestDetection = max(slowestDetection, seconds)
-            hooks.onDetection(seconds)
-        }
-        for refused in committed.refused {
-            hooks.log(Notice(.error, "a message can never be sent and was left out", [.init("error", "\(refused)")]))
-        }
-        if committed.added > 0 { hooks.onDurable(committed) }
-        for answer in taken.answers { answer.call(.success(answer.number)) }
-        makeRoom()
-    }
-
-    private func putBack(_ taken: Batch) {
-        batch.journal = taken.journal + batch.journal
-        batch.events = taken.events + batch.events
-        batch.answers = taken.answers + batch.answers
-        batch.due = taken.due + batch.due
-        batch.bytes += taken.bytes
-        batch.facts = taken.facts.merging(batch.facts) { _, newer in newer }
-        batch.wantsSnapshot = batch.wantsSnapshot || taken.wantsSnapshot
-    }
-
-    private func makeRoom() {
-        // Half empty before anybody is called, so that writers do not stop and go with every signal.
-        guard room >= heldLimit / 2 else { return }
-        let resumed = waiting
-        waiting = []
-        for resume in resumed { resume() }
-        let missed = overflowed
-        overflowed = []
-        for feed in FeedKind.allCases where missed.contains(feed) {
-            note(Gap(feed: feed, subject: "", reason: "the disk was too slow"))
-            hooks.onOverflowOver(feed)
-        }
-    }
-
-    private func sleep(milliseconds: Int64) async {
-        guard !isStopped else { return }
-        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-            let deadline = EventLoop.shared.schedule(inMilliseconds: milliseconds) { [weak self] in self?.endPause() }
-            pause = (deadline, done)
-        }
-    }
-
-    private func endPause() {
-        guard let (deadline, done) = pause else { return }
-        pause = nil
-        EventLoop.shared.cancel(deadline)
-        done.resume()
-    }
-
-    /// Takes nothing more, commits what is there with a snapshot, and returns. Feeds are stopped before.
-    public func stop() async {
-        guard !isStopped else { return }
-        isStopped = true
-        endPause()
-        if let heartbeat { EventLoop.shared.cancel(heartbeat) }
-        if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
-        deadline = nil
-        batch.wantsSnapshot = true
-        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-            stopWaiters.append(done)
-            if !isCommitting { startCommit() }
-        }
     }
 }
 

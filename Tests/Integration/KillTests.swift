@@ -90,6 +90,29 @@ extension Integration {
         }
     }
 
+    /// Nothing is said for longer than a short gap, then the agent is killed: it was watching all the time, and its wait goes on.
+    @Suite(.serialized) struct QuietLane {
+        @Test func aWaitSurvivesAKillOnAQuietLane() throws {
+            let rules = """
+                format: 1
+                rules:
+                  - {id: unanswered, on: payment.started, unless: payment.approved, same: pay, within: 14s, severity: warning}
+                """
+            let lane = try LaneUnderTest(rules: rules)
+            try lane.start()
+            let begin = Date()
+            _ = try lane.send(#"{"type":"payment.started","pay":"P1","ack":true}"#)
+            Thread.sleep(until: begin.addingTimeInterval(11.5))
+            try lane.kill()
+            try lane.start()
+            Thread.sleep(until: begin.addingTimeInterval(14.2))
+            try lane.awaitDrained(seconds: 10)
+            let records = try lane.records("sco.interventions")
+            #expect(records.map(\.rule) == ["unanswered"])
+            #expect(records.first?.value?["lateBy"]?.isNull == true)
+        }
+    }
+
     /// All brokers are down for 20 s in the middle.
     @Suite(.serialized) struct Outage {
         @Test func nothingIsLostAndItIsDeliveredWithinFiveSeconds() throws {
