@@ -71,9 +71,7 @@ extension Integration {
         /// gcore(1) writes what a crash would have written.
         private func searchCore(of lane: LaneUnderTest) throws {
             let gcore = try #require(Places.find("gcore"))
-            let pgrep = try #require(Places.find("pgrep"))
-            let pid = try Program.run(pgrep, ["-f", "^\(Places.lanewatch) run --config \(lane.configurationPath)"])
-            let number = try #require(pid.output.first)
+            let number = String(try lane.agentPid())
             let core = lane.folder.appending(path: "core").path
             let (code, output) = try Program.run(gcore, ["-o", core, number], seconds: 120)
             #expect(code == 0, "\(output.suffix(3))")

@@ -74,13 +74,26 @@ final class LaneUnderTest {
 
     /// Starts the agent and waits until its socket answers.
     func start(seconds: Double = 20) throws {
+        try launch()
+        try awaitReady(seconds: seconds)
+    }
+
+    /// Starts the agent, and does not wait.
+    func launch() throws {
         starts += 1
         if let bed {
             bed.command("start agent \(Places.lanewatch) run --config \(configurationPath)")
         } else {
             agent = try Program(Places.lanewatch, ["run", "--config", configurationPath])
         }
-        try awaitReady(seconds: seconds)
+    }
+
+    /// The agent's process id, wherever it was started.
+    func agentPid() throws -> Int32 {
+        if let agent, bed == nil { return agent.pid }
+        let pgrep = try #require(Places.find("pgrep"))
+        let found = try Program.run(pgrep, ["-f", "^\(Places.lanewatch) run --config \(configurationPath)"]).output
+        return try #require(found.first.flatMap { Int32($0) })
     }
 
     func awaitReady(seconds: Double) throws {
