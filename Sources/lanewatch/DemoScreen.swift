@@ -25,8 +25,8 @@ import Rules
     }
 
     func show(_ signal: StampedSignal) {
-        let attributes = signal.signal.attributes.map { "\($0.name.name)=\($0.value)" }.joined(separator: " ")
-        line(at: signal.at, Terminal.coloured("signal   \(signal.signal.type.name) \(attributes)", "2"))
+        let attributes = signal.signal.attributes.map { " \($0.name.name)=\($0.value)" }.joined()
+        line(at: signal.at, Terminal.coloured("signal   \(signal.signal.type.name)\(attributes)", "2"))
     }
 
     func show(_ change: Change) {
