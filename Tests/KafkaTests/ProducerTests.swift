@@ -84,8 +84,11 @@ import Testing
         let listener = Listener()
         let producer = try Producer(safe(cluster.bootstrap, ["batch.num.messages": "1"])) { listener.take($0) }
         cluster.answer(.produce, with: [code])
+        // The refusal takes its time, so that all are handed over before it.
+        try cluster.setRoundTrip(1, milliseconds: 300)
         try send(50, to: "t", with: producer)
         #expect(await listener.until { $0.errors.contains { $0.isFatal } })
+        try cluster.setRoundTrip(1, milliseconds: 0)
         producer.purge()
         #expect(await producer.flush(within: 20_000))
         #expect(listener.reports.count == 50 && producer.outstanding == 0)

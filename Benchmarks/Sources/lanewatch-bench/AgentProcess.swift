@@ -50,11 +50,21 @@ final class AgentProcess {
         waitpid(pid, &status, 0)
     }
 
-    /// User and system time so far, in seconds. Source: proc(5), /proc/pid/stat.
+    /// Time on a processor so far, of all threads, in seconds: by the scheduler's own count, as ticks are too coarse for threads
+    /// that sleep and wake a thousand times a second. Source: Documentation/scheduler/sched-stats.rst.
     var cpuSeconds: Double {
-        let fields = Text.file("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ") ?? []
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        var nanoseconds = 0.0
+        guard let folder = opendir("/proc/\(pid)/task") else { return 0 }
+        defer { closedir(folder) }
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard Int(name) != nil else { continue }
+            let first = Text.file("/proc/\(pid)/task/\(name)/schedstat").split(separator: " ").first
+            nanoseconds += first.flatMap { Double($0) } ?? 0
+        }
+        return nanoseconds / 1e9
     }
 
     /// The value of a metric.
