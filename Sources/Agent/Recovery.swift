@@ -13,6 +13,8 @@ struct Recovery {
     /// Facts to keep with the first commit.
     var facts: [String: [UInt8]] = [:]
     var notices: [Notice] = []
+    /// Of the rules of the last run; nil where there are none, or none that are readable.
+    let lastDigest: String?
 
     init(
         _ recovered: Recovered, rules: RuleFiles, identity: LaneIdentity, localTime: any LocalTime, clock: LaneClock,
@@ -20,9 +22,9 @@ struct Recovery {
     ) {
         let table = RuleTable(rules.set, lane: identity, localTime: localTime)
         let kept = RuleFiles.restored(from: recovered.facts[Facts.rules])
+        lastDigest = kept?.set.digest
         let oldTable = kept.map { RuleTable($0.set, lane: identity, localTime: localTime) }
-        let hasPast = recovered.snapshot != nil || !recovered.journal.isEmpty
-        if hasPast && oldTable == nil {
+        if recovered.hasPast && oldTable == nil {
             notices.append(
                 Notice(
                     .warning, "the rules of the last run are not readable; what the new ones share with them goes on"))
@@ -49,7 +51,7 @@ struct Recovery {
                     [.init("count", String(recovered.unreadable))]))
         }
         // Until then somebody watched: what was due before the gap is told as if nothing had happened.
-        if hasPast, let watchedUntil { steps.append(engine.idle(until: watchedUntil)) }
+        if recovered.hasPast, let watchedUntil { steps.append(engine.idle(until: watchedUntil)) }
         if engine.changeNumber < recovered.lastChange {
             notices.append(
                 Notice(
@@ -58,10 +60,15 @@ struct Recovery {
         }
         // A number that the outbox has taken is never given again: what follows is new, whatever the replay could repeat.
         engine.continueNumbering(after: recovered.lastChange)
-        if hasPast { steps.append(engine.resume(at: clock.now(), wall: clock.wall(), gapMilliseconds: away)) }
+        if recovered.hasPast { steps.append(engine.resume(at: clock.now(), wall: clock.wall(), gapMilliseconds: away)) }
         if startTable.digest != table.digest || engine.needsAdoption {
             steps.append(engine.adopt(table, at: clock.now(), wall: clock.wall()))
         }
         facts[Facts.rules] = rules.kept
     }
+}
+
+extension Recovered {
+    /// There was a life before this one.
+    var hasPast: Bool { snapshot != nil || !journal.isEmpty }
 }

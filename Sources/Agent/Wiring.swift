@@ -63,11 +63,10 @@ import Rules
             for notice in outbox.notices { log(notice) }
             let recovered = try await outbox.recover()
             let saved = Self.lastKnown(recovered)
-            let hasPast = recovered.snapshot != nil || !recovered.journal.isEmpty
             let (clock, known) = LaneClock.begin(
                 after: saved, boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: LaneClock.isWallSynchronised)
-            let away = saved == nil && hasPast ? nil : known
+            let away = saved == nil && recovered.hasPast ? nil : known
             let recovery = Recovery(
                 recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock,
                 watchedUntil: saved?.last, away: away)
@@ -141,7 +140,7 @@ import Rules
         var facts = recovery.facts
         facts[Facts.configuration] = Array(configuration.digest.utf8)
         runner.begin(recovery.steps, known: recovered.lastChange, facts: facts)
-        tellAudit(runner, recovered)
+        tellAudit(runner, recovered, lastDigest: recovery.lastDigest)
         return runner
     }
 
@@ -153,7 +152,7 @@ import Rules
         }
     }
 
-    private func tellAudit(_ runner: LaneRunner, _ recovered: Recovered) {
+    private func tellAudit(_ runner: LaneRunner, _ recovered: Recovered, lastDigest: String?) {
         let now = WallInstant(milliseconds: Boottime.wallMilliseconds()).rfc3339
         runner.audit("sco.agent.started.v1", subject: "agent") { json in
             json.member("version", Version.text)
@@ -167,8 +166,7 @@ import Rules
                 json.member("at", now)
             }
         }
-        let kept = RuleFiles.restored(from: recovered.facts[Facts.rules])
-        if kept?.set.digest != rules.set.digest {
+        if lastDigest != rules.set.digest {
             runner.audit("sco.rules.applied.v1", subject: "rules") { json in
                 json.member("rules", rules.set.digest)
                 json.member("count", RuleTable(rules.set, lane: configuration.identity).ruleCount)

@@ -10,7 +10,6 @@ final class LaneUnderTest {
     let cluster: MockCluster
     let metricsPort: Int
     private(set) var agent: Program?
-    private(set) var starts = 0
     private let bed: Bed?
 
     static let topics = [
@@ -80,7 +79,6 @@ final class LaneUnderTest {
 
     /// Starts the agent, and does not wait.
     func launch() throws {
-        starts += 1
         if let bed {
             bed.command("start agent \(Places.lanewatch) run --config \(configurationPath)")
         } else {
