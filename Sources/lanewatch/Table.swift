@@ -91,6 +91,42 @@ enum Table {
                 "Runs the shipped rules over a recording.")
         ])
 
+    // bundle
+    static let bundlePaths = Positional(
+        "PATH", .path, .many, help: "Rule files, or a folder of them; with --show, bundles.")
+    static let bundleOut = Option(
+        "out", short: "o", "FILE", .path, help: "Where to write it; NAME.bundle in this folder where it is left out.")
+    static let bundleKey = Option(
+        "key", short: "k", "FILE", .file(suffixes: ["pem"]), repeats: true,
+        help: "Sign with this private key (Ed25519, PEM). May be given more than once.")
+    static let bundleName = Option("name", "NAME", help: "The set's name; the folder's where it is left out.")
+    static let bundleVersion = Option(
+        "set-version", "TEXT", help: "The set's version; the beginning of its digest where it is left out.")
+    static let bundleShow = Option(flag: "show", help: "Check bundles and tell what they hold.")
+    static let bundleTrust = Option(
+        "trust", "FILE", .file(suffixes: ["pem"]), repeats: true,
+        help: "With --show: a public key; a bundle must be signed by one of these.")
+    static let bundle = Command(
+        "bundle", "put a rule set into one signed file",
+        description: [
+            "Checks rule files and writes them into one file with a digest, which every message of a lane that runs them "
+                + "carries. With --key it is signed; a lane whose configuration says signing: {required: true} takes no other.",
+            "A key pair is made with: openssl genpkey -algorithm ed25519 -out rules.key.pem; openssl pkey -in "
+                + "rules.key.pem -pubout -out rules.pub.pem. The private half stays where bundles are made.",
+        ],
+        positionals: [bundlePaths],
+        options: [bundleOut, bundleKey, bundleName, bundleVersion, bundleShow, bundleTrust],
+        examples: [
+            .init(
+                "lanewatch bundle --key rules.key.pem --out store.bundle rules", "Makes a signed bundle of a folder."),
+            .init("lanewatch bundle --show --trust rules.pub.pem store.bundle", "Checks it as a lane would."),
+        ],
+        exitCodes: [
+            .init(0, "It was made; with --show: it is good."),
+            .init(1, "The rules have errors, a key cannot be used, or a bundle is not to be trusted."),
+            .init(2, "Wrong usage, or a file cannot be read or written."),
+        ])
+
     // signal
     static let signalType = Positional("TYPE", .text, .one, help: "A signal of the catalogue: payment.started.")
     static let signalAttributes = Positional("NAME=VALUE", .text, .manyOrNone, help: "Its attributes.")
@@ -162,7 +198,7 @@ enum Table {
                 .init("lanewatch check rules/lane.yaml", "Check a rule file."),
                 .init("lanewatch run", "Watch this lane."),
             ],
-            commands: [run, check, test, replay, signal, demo, manual]),
+            commands: [run, check, test, replay, bundle, signal, demo, manual]),
         version: Version.text,
         files: [
             .init("/etc/lanewatch/lanewatch.yaml", "The configuration."),
