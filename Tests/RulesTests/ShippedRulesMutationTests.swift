@@ -72,7 +72,7 @@ import Testing
             }
             for (what, shape) in shapes(rule.shape, set) { add(what) { $0.shape = shape } }
             add("severity") { $0.severity = rule.severity == .info ? .warning : .info }
-            if !rule.mutedBy.isEmpty { add("no mute") { $0.mutedBy = [] } }
+            for muter in rule.mutedBy { add("not muted by \(muter)") { $0.mutedBy.removeAll { $0 == muter } } }
             if rule.whileCondition != nil { add("no while") { $0.whileCondition = nil } }
             if rule.at != nil { add("no at") { $0.at = nil } }
             if !rule.lanes.isEmpty { add("all lanes") { $0.lanes = [] } }
