@@ -22,7 +22,10 @@ enum CheckCommand {
                 diagnostics += KafkaSettings.diagnostics(configuration, file.source)
                 let (trust, faults) = RuleTrust.load(configuration, file.source)
                 diagnostics += faults
-                diagnostics += RuleFiles.load(configuration.ruleFiles, trust: trust).diagnostics
+                // With a key missing, what is said of signatures would mislead.
+                if faults.isEmpty {
+                    diagnostics += RuleFiles.load(configuration.ruleFiles, trust: trust).diagnostics
+                }
             }
         } else {
             guard !files.isEmpty else {

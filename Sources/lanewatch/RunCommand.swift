@@ -78,9 +78,12 @@ enum RunCommand {
             let keys = RuleTrust.load(configuration, file.source)
             trust = keys.0
             diagnostics += keys.1
-            let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust)
-            diagnostics += loaded.diagnostics
-            rules = loaded.rules
+            // With a key missing, what is said of signatures would mislead.
+            if keys.1.isEmpty {
+                let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust)
+                diagnostics += loaded.diagnostics
+                rules = loaded.rules
+            }
         }
         for diagnostic in diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
         guard let configuration = file.configuration, let rules,

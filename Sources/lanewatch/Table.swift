@@ -75,20 +75,30 @@ enum Table {
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true, isRequired: true,
         help: "Rule file. May be given more than once; together they are one set.")
     static let store = Option("store", "NAME", default: "0", help: "The store, where ids of interventions matter.")
+    static let replayAgainst = Option(
+        "against", short: "a", "FILE", .file(suffixes: ["yaml"]), repeats: true,
+        help: "The rules as they were: tell what --rules would have changed. May be given more than once.")
+    static let replaySummary = Option(
+        flag: "summary", help: "With --against: the tables only, not each intervention.")
     static let recording = Positional(
-        "RECORDING", .file(suffixes: ["jsonl"]), .one, help: "Signals as JSON Lines; - is standard input.")
+        "RECORDING", .file(suffixes: ["jsonl"]), .many, help: "Signals as JSON Lines; - is standard input.")
     static let replay = Command(
         "replay", "run rules over a recording",
         description: [
             "Prints what the rules would have raised, escalated and cleared, a line each, with times from the "
                 + "recording's first signal on. A recording of several lanes gives lines that begin with the lane.",
             "It ends with the last signal. What still waits then is told on standard error.",
+            "With --against it tells instead what an edit would have changed, over any number of recordings: + raised, "
+                + "- not raised any more, ~ earlier, later, longer, shorter or otherwise; then a table by rule and one by lane.",
         ],
-        positionals: [recording], options: [replayRules, store],
+        positionals: [recording], options: [replayRules, replayAgainst, replaySummary, json, store],
         examples: [
             .init(
                 "lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl",
-                "Runs the shipped rules over a recording.")
+                "Runs the shipped rules over a recording."),
+            .init(
+                "lanewatch replay --rules new.yaml --against rules/lane.yaml recordings/*.jsonl",
+                "Tells what the edit would have changed."),
         ])
 
     // bundle

@@ -97,7 +97,7 @@ private struct Reader {
         return zone
     }
 
-    private func path(_ text: String) -> String { text.hasPrefix("/") ? text : "\(folder)/\(text)" }
+    private func path(_ text: String) -> String { text.hasPrefix("/") || folder == "." ? text : "\(folder)/\(text)" }
 
     private func readSigning(_ top: YAMLMapping, _ configuration: inout Configuration) {
         guard let map = top.mapping("signing", "\"signing\"", keys: ["required", "keys"]) else { return }
