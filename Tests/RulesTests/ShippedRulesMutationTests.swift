@@ -31,22 +31,41 @@ import Testing
         }
     }
 
+    /// Each list with one of its matches left out.
+    private static func fewer(_ matches: [Match]) -> [(String, [Match])] {
+        guard matches.count > 1 else { return [] }
+        return matches.map { match in (match.type.name, matches.filter { $0 != match }) }
+    }
+
     private static func shapes(_ shape: Shape, _ set: RuleSet) -> [(String, Shape)] {
         var shapes: [(String, Shape)] = []
         switch shape {
-        case .atOnce: break
+        case .atOnce(let on):
+            for (type, less) in fewer(on) { shapes.append(("on without \(type)", .atOnce(on: less))) }
         case .noAnswer(let on, let answers, let within):
+            for (type, less) in fewer(answers) {
+                shapes.append(("unless without \(type)", .noAnswer(on: on, unless: less, within: within)))
+            }
             for step: Int64 in [-1, 1] {
                 let changed = more(within, set, by: step)
                 shapes.append(("within \(step) ms", .noAnswer(on: on, unless: answers, within: changed)))
             }
         case .tooMany(let on, let count, let within, let answers):
+            for (type, less) in fewer(on) {
+                shapes.append(("on without \(type)", .tooMany(on: less, count: count, within: within, unless: answers)))
+            }
+            for (type, less) in fewer(answers) {
+                shapes.append(("unless without \(type)", .tooMany(on: on, count: count, within: within, unless: less)))
+            }
             shapes.append(("count + 1", .tooMany(on: on, count: more(count, set), within: within, unless: answers)))
             shapes.append(("a day", .tooMany(on: on, count: count, within: .milliseconds(86_400_000), unless: answers)))
             if !answers.isEmpty {
                 shapes.append(("no unless", .tooMany(on: on, count: count, within: within, unless: [])))
             }
         case .lasts(let when, let wait, let starts):
+            for (type, less) in fewer(starts) {
+                shapes.append(("unless without \(type)", .lasts(when: when, for: wait, unless: less)))
+            }
             for step: Int64 in [-1, 1] {
                 let changed = more(wait, set, by: step)
                 shapes.append(("for \(step) ms", .lasts(when: when, for: changed, unless: starts)))
@@ -78,6 +97,9 @@ import Testing
             if !rule.lanes.isEmpty { add("all lanes") { $0.lanes = [] } }
             if !rule.same.isEmpty { add("no same") { $0.same = [] } }
             if !rule.clearWhen.isEmpty { add("no clear_when") { $0.clearWhen = [] } }
+            for match in rule.clearWhen where rule.clearWhen.count > 1 {
+                add("clear_when without \(match.type.name)") { $0.clearWhen.removeAll { $0 == match } }
+            }
             if let after = rule.clearAfter {
                 add("clear_after + 1 ms") { $0.clearAfter = more(after, set, by: 1) }
             }
