@@ -1,10 +1,14 @@
+import Glibc
 import Lane
 import Loop
 import Rules
 import YAML
 
-/// The rule files that a configuration names, read from disk: their text, and the set they make.
+/// The rule files that a configuration or a command names, read from disk: their text, and the set they make.
+///
+/// Every command and the agent itself read rule files here, so that a set is the same set everywhere.
 public struct RuleFiles: Sendable {
+    /// Most bytes of all files of a set together.
     public static let limit = 16 << 20
 
     public var files: [(name: String, bytes: [UInt8])]
@@ -12,22 +16,77 @@ public struct RuleFiles: Sendable {
 
     /// Reads and checks `paths` as one set. Nil where one cannot be read or is wrong; `diagnostics` says why, and holds
     /// warnings otherwise.
-    public static func load(_ paths: [String]) -> (rules: RuleFiles?, diagnostics: [Diagnostic]) {
+    ///
+    /// - Parameters:
+    ///   - paths: files, and folders that stand for their rule files (`RuleFolder`).
+    ///   - wall: what the time is, for warnings about what is over; nil where that does not matter.
+    public static func load(
+        _ paths: [String], at wall: WallInstant? = nil
+    ) -> (rules: RuleFiles?, diagnostics: [Diagnostic]) {
+        let (files, unreadable) = read(paths)
+        return unreadable.isEmpty ? check(files, at: wall) : (nil, unreadable)
+    }
+
+    /// Checks files that were read.
+    public static func check(
+        _ files: [(name: String, bytes: [UInt8])], at wall: WallInstant? = nil
+    ) -> (rules: RuleFiles?, diagnostics: [Diagnostic]) {
+        let (set, diagnostics) = RuleFile.load(files: files, at: wall)
+        return (set.map { RuleFiles(files: files, set: $0) }, diagnostics)
+    }
+
+    /// Reads `paths` without looking into the files. Something in `unreadable`: not all that was named is in `files`.
+    public static func read(
+        _ paths: [String]
+    ) -> (files: [(name: String, bytes: [UInt8])], unreadable: [Diagnostic]) {
         var files: [(name: String, bytes: [UInt8])] = []
         var unreadable: [Diagnostic] = []
-        for path in paths {
+        var names: [RuleFolder.FileIdentity: String] = [:]
+        var left = limit
+        func refuse(_ path: String, _ message: String, help: String? = nil) {
+            unreadable.append(Diagnostic(file: path, message: message, help: help))
+        }
+        for path in paths.flatMap({ expanded($0, refuse) }) {
+            let identity = RuleFolder.identity(of: path)
+            if let identity, let other = names[identity] {
+                refuse(
+                    path, other == path ? "this file is named twice" : "this file is named twice, also as \(other)",
+                    help: "name it once, by itself or by its folder")
+                continue
+            }
             do throws(SystemError) {
-                files.append((path, try FileBytes.read(path, limit: limit)))
+                let bytes = try FileBytes.read(path, limit: left)
+                left -= bytes.count
+                files.append((path, bytes))
+                if let identity { names[identity] = path }
             } catch {
-                unreadable.append(
-                    Diagnostic(
-                        file: path, range: nil, severity: .error,
-                        message: "cannot be read: \(SystemError.text(of: error.code))", help: nil, source: nil))
+                if error.code == EFBIG {
+                    refuse(path, "the rule files have more than \(limit >> 20) MiB together, the most of a set")
+                    break
+                }
+                refuse(path, "cannot be read: \(SystemError.text(of: error.code))")
             }
         }
-        guard unreadable.isEmpty else { return (nil, unreadable) }
-        let (set, diagnostics) = RuleFile.load(files: files)
-        return (set.map { RuleFiles(files: files, set: $0) }, diagnostics)
+        return (files, unreadable)
+    }
+
+    /// `path`, or the rule files of the folder that it is.
+    private static func expanded(
+        _ path: String, _ refuse: (_ path: String, _ message: String, _ help: String?) -> Void
+    ) -> [String] {
+        guard RuleFolder.isFolder(path) == true else { return [path] }
+        do throws(SystemError) {
+            let files = try RuleFolder.files(of: path)
+            if files.isEmpty {
+                refuse(
+                    path, "this folder holds no rule files",
+                    "rule files end in .yaml; hidden files, *.test.yaml, signals.yaml and folders in it are not read")
+            }
+            return files
+        } catch {
+            refuse(path, "cannot be read: \(SystemError.text(of: error.code))", nil)
+            return []
+        }
     }
 
     // MARK: Kept in the outbox

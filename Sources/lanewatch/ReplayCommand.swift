@@ -7,15 +7,10 @@ import Rules
 /// `lanewatch replay`: rules over a recording.
 enum ReplayCommand {
     static func perform(_ arguments: Arguments) -> Int32 {
-        var files: [(name: String, bytes: [UInt8])] = []
-        for path in arguments.all(Table.replayRules) {
-            guard let bytes = Files.read(path, for: "replay") else { return 2 }
-            files.append((path, bytes))
-        }
-        let (set, diagnostics) = RuleFile.load(files: files)
+        let named = NamedRules(arguments.all(Table.replayRules))
         // Standard output holds result lines only.
-        for diagnostic in diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
-        guard let set else { return 1 }
+        for diagnostic in named.diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
+        guard let set = named.rules?.set else { return named.code }
         let path = arguments[Table.recording] ?? "-"
         var replay = Replay(set, store: arguments[Table.store] ?? "0")
         do throws(ReplayFault) {

@@ -23,7 +23,8 @@ enum RunCommand {
         for number in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
-        guard let (configuration, rules) = load(arguments[Table.config] ?? "") else { return 1 }
+        guard let (configuration, rules) = load(arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
+        else { return 1 }
         let log = makeLog(configuration)
         let localTime = StoreZone(name: configuration.timezone)
         do {
@@ -67,18 +68,20 @@ enum RunCommand {
     }
 
     /// The configuration and its rules; nil, with every fault told, where one is wrong.
-    private static func load(_ path: String) -> (Configuration, RuleFiles)? {
+    private static func load(_ path: String, asJSON: Bool) -> (Configuration, RuleFiles)? {
         guard let bytes = Files.read(path, for: "run") else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         var diagnostics = file.diagnostics
         var rules: RuleFiles?
         if let configuration = file.configuration {
             diagnostics += KafkaSettings.diagnostics(configuration, file.source)
-            let loaded = RuleFiles.load(configuration.ruleFiles)
+            let loaded = RuleFiles.load(configuration.ruleFiles, at: .now)
             diagnostics += loaded.diagnostics
             rules = loaded.rules
         }
-        for diagnostic in diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
+        for diagnostic in diagnostics {
+            Terminal.error(asJSON ? diagnostic.json + "\n" : diagnostic.rendered(coloured: Terminal.isColoured(2)))
+        }
         guard let configuration = file.configuration, let rules,
             !diagnostics.contains(where: { $0.severity == .error })
         else { return nil }

@@ -121,6 +121,11 @@ struct RuleReader {
     }
 
     static func unknownRule(_ text: String, at range: SourceRange, _ vocabulary: Vocabulary, _ findings: Findings) {
+        guard !vocabulary.rules.entries.isEmpty else {
+            return findings.error(
+                "no rule \(Shown.quoted(text))", at: range,
+                help: "these files declare no rules; check all files of a set together")
+        }
         findings.unknown(
             "no rule \(Shown.quoted(text))", text, at: range, among: vocabulary.rules.names, listing: "rules:")
     }

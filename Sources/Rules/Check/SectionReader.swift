@@ -167,7 +167,8 @@ struct SectionReader {
         return nil
     }
 
-    func silences() -> [Silence] {
+    /// Each silence, and where its end is written.
+    func silences() -> [(silence: Silence, until: SourceRange)] {
         top.mappings("silences", "a silence", keys: ["rules", "lanes", "until", "why"]).compactMap { mapping in
             mapping.require("rules", "until", "why")
             let rules = mapping.texts("rules")
@@ -176,6 +177,11 @@ struct SectionReader {
             }
             let lanes = RuleReader.lanePatterns("lanes", of: mapping, findings)
             let why = mapping.text("why")
+            if why?.isEmpty == true {
+                findings.error(
+                    "\"why\" is empty; say what the silence is for", at: mapping.range(of: "why"),
+                    help: "whoever finds it later has to know whether it may go")
+            }
             guard let text = mapping.text("until") else { return nil }
             guard let until = WallInstant(rfc3339: text) else {
                 let day = WallInstant(rfc3339: text + "T00:00:00Z") != nil ? "; write \"\(text)T00:00:00Z\"" : ""
@@ -184,7 +190,8 @@ struct SectionReader {
                     help: "a date, a time and where it holds: 2026-12-01T06:00:00Z, 2026-12-01T07:00:00+01:00")
                 return nil
             }
-            return Silence(rules: rules.map(\.text), lanes: lanes, until: until, why: why ?? "")
+            let silence = Silence(rules: rules.map(\.text), lanes: lanes, until: until, why: why ?? "")
+            return (silence, mapping.range(of: "until"))
         }
     }
 }
