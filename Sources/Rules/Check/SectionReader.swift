@@ -6,6 +6,8 @@ import YAML
 /// In two passes over all files: first the names are declared, then whatever uses names is read.
 struct SectionReader {
     static let keys = ["format", "params", "lists", "states", "lanes", "silences", "rules"]
+    static let laneKeys = ["match", "set"]
+    static let silenceKeys = ["rules", "lanes", "until", "why"]
 
     private let findings: Findings
     private let vocabulary: Vocabulary
@@ -120,7 +122,7 @@ struct SectionReader {
     }
 
     func overrides() -> [LaneOverride] {
-        top.mappings("lanes", "a lane override", keys: ["match", "set"]).map { mapping in
+        top.mappings("lanes", "a lane override", keys: Self.laneKeys).map { mapping in
             mapping.require("match", "set")
             let match = RuleReader.lanePatterns("match", of: mapping, isListOnly: true, findings)
             var set: [String: ParamValue] = [:]
@@ -169,7 +171,7 @@ struct SectionReader {
 
     /// Each silence, and where its end is written.
     func silences() -> [(silence: Silence, until: SourceRange)] {
-        top.mappings("silences", "a silence", keys: ["rules", "lanes", "until", "why"]).compactMap { mapping in
+        top.mappings("silences", "a silence", keys: Self.silenceKeys).compactMap { mapping in
             mapping.require("rules", "until", "why")
             let rules = mapping.texts("rules")
             for (text, node) in rules where !vocabulary.rules.contains(text) && !vocabulary.isIncomplete {
