@@ -61,6 +61,7 @@ install: release ## Install below PREFIX (/usr), DESTDIR honoured
 	install -D -m 755 .build-release/release/lanewatch $(DESTDIR)$(PREFIX)/bin/lanewatch
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch/rules $(wildcard rules/*.yaml)
 	install -D -m 644 docs/reference/lanewatch.yaml $(DESTDIR)$(PREFIX)/share/lanewatch/lanewatch.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch docs/reference/rules.schema.json docs/reference/tests.schema.json
 	install -D -m 644 systemd/lanewatch.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lanewatch.service
 	install -D -m 644 systemd/lanewatch.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lanewatch.conf
 	install -D -m 644 systemd/60-lanewatch.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-lanewatch.rules

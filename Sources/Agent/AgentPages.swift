@@ -3,6 +3,7 @@ import Kafka
 import Lane
 import Loop
 import Net
+import Rules
 import Telemetry
 
 /// `/metrics` and `/healthz` of an agent. Everything is read when a page is asked for; nothing is counted twice.
@@ -122,6 +123,7 @@ import Telemetry
             ("at", counts.suppressedByTime),
             ("muted", counts.suppressedByMute), ("limit", counts.suppressedByLimit),
         ] { scrape.set(.suppressed, [reason], count) }
+        for limit in EngineLimit.allCases { scrape.set(.ruleLimits, [limit.rawValue], counts[limit]) }
         scrape.set(.outboxFailures, ["commit"], runner.commitFailures)
         scrape.set(.outboxCommits, [], runner.commits)
         scrape.set(.outboxCommitSeconds, [], Double(runner.commitNanoseconds) / 1e9)

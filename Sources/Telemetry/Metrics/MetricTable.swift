@@ -31,6 +31,10 @@ extension Metric {
     public static let suppressed = Metric(
         "lanewatch_rule_suppressed_total", .counter, "Times a rule fired and called nobody, by reason",
         labels: ["reason"])
+    public static let ruleLimits = Metric(
+        "lanewatch_rule_limits_total", .counter,
+        "Times a bound of the engine was reached: keys of a rule (the oldest is dropped), key_bytes (the value is cut), active interventions (one more is not raised), pattern (the value does not match)",
+        labels: ["limit"])
     public static let detection = Metric(
         "lanewatch_detection_seconds", .histogram(delays),
         "From the receipt of a signal, or a timer's deadline, until its change was on disk")
@@ -102,7 +106,7 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
+        interventionsOpen, suppressed, ruleLimits, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
         outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
