@@ -46,7 +46,7 @@ public struct RuleFiles: Sendable {
         func refuse(_ path: String, _ message: String, help: String? = nil) {
             unreadable.append(Diagnostic(file: path, message: message, help: help))
         }
-        for path in paths.flatMap({ expanded($0, refuse) }) {
+        for path in paths.flatMap({ expanded(RuleFolder.tidied($0), refuse) }) {
             let identity = RuleFolder.identity(of: path)
             if let identity, let other = names[identity] {
                 refuse(

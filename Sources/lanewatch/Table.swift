@@ -43,7 +43,8 @@ enum Table {
         description: [
             "Tells every error of every file in one run: its line and column, one sentence, the line itself, and the way "
                 + "out. Errors go to standard output, warnings to standard error; with --json both to standard output.",
-            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders.",
+            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders. "
+                + "A *.test.yaml that is named is checked for its form.",
         ],
         positionals: [ruleFiles], options: [checkConfig, json],
         examples: [

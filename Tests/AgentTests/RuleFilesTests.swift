@@ -104,6 +104,14 @@ import Testing
                 """)
     }
 
+    @Test(arguments: [
+        ("rules.d", "rules.d"), ("./rules.d/", "rules.d"), ("a/./b//c.yaml", "a/b/c.yaml"), ("/", "/"), (".", "."),
+        ("./", "."), ("/etc/./rules.d/.", "/etc/rules.d"), ("../x.yaml", "../x.yaml"), ("", ""),
+    ])
+    func pathsAreShownAsPeopleWriteThem(_ path: String, _ shown: String) {
+        #expect(RuleFolder.tidied(path) == shown)
+    }
+
     // MARK: Silences
 
     static let silence = """
