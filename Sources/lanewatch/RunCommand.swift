@@ -23,9 +23,12 @@ enum RunCommand {
         for number in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
-        guard let (configuration, rules) = load(arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
+        guard
+            let (configuration, rules, warnings) = load(
+                arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
         else { return 1 }
         let log = makeLog(configuration)
+        for warning in warnings { log.note(LaneAgent.notice(of: warning)) }
         let localTime = StoreZone(name: configuration.timezone)
         do {
             let outbox = try Outbox(
@@ -67,8 +70,8 @@ enum RunCommand {
         }
     }
 
-    /// The configuration and its rules; nil, with every fault told, where one is wrong.
-    private static func load(_ path: String, asJSON: Bool) -> (Configuration, RuleFiles)? {
+    /// The configuration, its rules, and warnings about them for the log; nil, with everything told, where one is wrong.
+    private static func load(_ path: String, asJSON: Bool) -> (Configuration, RuleFiles, warnings: [Diagnostic])? {
         guard let bytes = Files.read(path, for: "run") else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         var diagnostics = file.diagnostics
@@ -79,13 +82,13 @@ enum RunCommand {
             diagnostics += loaded.diagnostics
             rules = loaded.rules
         }
+        if let configuration = file.configuration, let rules, !diagnostics.contains(where: { $0.severity == .error }) {
+            return (configuration, rules, diagnostics)
+        }
         for diagnostic in diagnostics {
             Terminal.error(asJSON ? diagnostic.json + "\n" : diagnostic.rendered(coloured: Terminal.isColoured(2)))
         }
-        guard let configuration = file.configuration, let rules,
-            !diagnostics.contains(where: { $0.severity == .error })
-        else { return nil }
-        return (configuration, rules)
+        return nil
     }
 
     private static func makeLog(_ configuration: Configuration) -> Log {

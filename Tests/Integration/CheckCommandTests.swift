@@ -150,5 +150,51 @@ extension Integration {
                     #"{"file":"rules.d/payment.test.yaml","line":3,"column":11,"endLine":3,"endColumn":38,"severity":"error","message":"test \"it waits as the folder says\" failed","help":null,"expected":["45s raise timeout warning"],"found":["46s raise timeout warning"]}"#
                 ])
         }
+
+        @Test func testsOfAFileThatNeedsItsFolderAreToldSo() throws {
+            defer { try? FileManager.default.removeItem(at: folder) }
+            try write("rules.d/20-payment.test.yaml", Self.tests.replacing("rules: [.]\n", with: ""))
+            let test = try run("test rules.d/20-payment.test.yaml")
+            #expect(test.code == 1)
+            #expect(test.out.first?.contains("error: no parameter \"wait\"") == true)
+            #expect(
+                test.error == [
+                    "lanewatch test: rules.d/20-payment.test.yaml tests rules.d/20-payment.yaml alone; where that needs other files of its folder, write \"rules: .\" into the tests"
+                ])
+        }
+
+        /// A running agent on a folder: a file more is taken at a reload, one that is wrong is not; warnings are in the log.
+        @Test func anAgentReloadsItsFolder() throws {
+            defer { try? FileManager.default.removeItem(at: folder) }
+            try write("rules.d/90-silences.yaml", Self.silences(until: "2020-01-01T00:00:00Z"))
+            let lane = try LaneUnderTest(rules: Self.lane)
+            let rules = lane.folder.appending(path: "rules.d")
+            try FileManager.default.moveItem(at: folder.appending(path: "rules.d"), to: rules)
+            let path = URL(filePath: lane.configurationPath)
+            let text = try String(contentsOf: path, encoding: .utf8)
+            try text.replacing("rules: rules.yaml", with: "rules: rules.d").write(
+                to: path, atomically: true, encoding: .utf8)
+            try lane.start()
+            let agent = try #require(lane.agent)
+            let over = agent.lines.filter { $0.contains("this silence is over") }
+            #expect(over.count == 1 && over.first?.contains("\"level\":\"warning\"") == true, "\(agent.lines)")
+            _ = try lane.send(#"{"type":"help.requested","ack":true}"#)
+            func reload(_ name: String, _ text: String, _ message: String) throws {
+                try text.write(to: rules.appending(path: name), atomically: true, encoding: .utf8)
+                let seen = agent.lines.count
+                agent.signal(SIGHUP)
+                #expect(agent.awaitLine(from: seen, seconds: 10) { $0.contains(message) } != nil, "\(agent.lines)")
+            }
+            let more = "format: 1\nrules: [{id: ID, on: item.refused, severity: info, clear_after: 1m}]\n"
+            try reload("50-more.yaml", more.replacing("ID", with: "help"), "the new rules are refused")
+            #expect(
+                agent.lines.contains {
+                    $0.contains("50-more.yaml:2:14: error: rule \\\"help\\\" is already declared in")
+                })
+            try reload("50-more.yaml", more.replacing("ID", with: "more"), "new rules are in force")
+            _ = try lane.send(#"{"type":"item.refused","code":"1","ack":true}"#)
+            try lane.awaitDrained(seconds: 15)
+            #expect(try lane.records("sco.interventions").map(\.rule) == ["help", "more"])
+        }
     }
 }
