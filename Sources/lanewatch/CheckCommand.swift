@@ -21,9 +21,14 @@ enum CheckCommand {
             diagnostics += file.diagnostics
             if let configuration = file.configuration {
                 diagnostics += KafkaSettings.diagnostics(configuration, file.source)
-                let named = NamedRules(configuration.ruleFiles, at: .now)
-                diagnostics += named.diagnostics
-                code = named.code
+                let (trust, faults) = RuleTrust.load(configuration, file.source)
+                diagnostics += faults
+                // With a key missing, what is said of signatures would mislead.
+                if faults.isEmpty {
+                    let named = NamedRules(configuration.ruleFiles, trust: trust, at: .now)
+                    diagnostics += named.diagnostics
+                    code = named.code
+                }
             }
         } else {
             guard !files.isEmpty else {

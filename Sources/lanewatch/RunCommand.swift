@@ -24,7 +24,7 @@ enum RunCommand {
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
         guard
-            let (configuration, rules, warnings) = load(
+            let (configuration, rules, trust, warnings) = load(
                 arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
         else { return 1 }
         let log = makeLog(configuration)
@@ -39,7 +39,7 @@ enum RunCommand {
                 kill(getpid(), SIGUSR1)
             }
             let agent = LaneAgent(
-                configuration, rules: rules, outbox: outbox, localTime: localTime, hooks: hooks
+                configuration, rules: rules, trust: trust, outbox: outbox, localTime: localTime, hooks: hooks
             ) { log.note($0) }
             let pages = AgentPages(agent, log: log)
             try Blocking.run { try await agent.start() }
@@ -70,20 +70,29 @@ enum RunCommand {
         }
     }
 
-    /// The configuration, its rules, and warnings about them for the log; nil, with everything told, where one is wrong.
-    private static func load(_ path: String, asJSON: Bool) -> (Configuration, RuleFiles, warnings: [Diagnostic])? {
+    /// The configuration, its rules, whose are taken, and warnings for the log; nil, with everything told, where one is wrong.
+    private static func load(
+        _ path: String, asJSON: Bool
+    ) -> (Configuration, RuleFiles, RuleTrust, warnings: [Diagnostic])? {
         guard let bytes = Files.read(path, for: "run") else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         var diagnostics = file.diagnostics
         var rules: RuleFiles?
+        var trust = RuleTrust.everybody
         if let configuration = file.configuration {
             diagnostics += KafkaSettings.diagnostics(configuration, file.source)
-            let loaded = RuleFiles.load(configuration.ruleFiles, at: .now)
-            diagnostics += loaded.diagnostics
-            rules = loaded.rules
+            let keys = RuleTrust.load(configuration, file.source)
+            trust = keys.0
+            diagnostics += keys.1
+            // With a key missing, what is said of signatures would mislead.
+            if keys.1.isEmpty {
+                let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust, at: .now)
+                diagnostics += loaded.diagnostics
+                rules = loaded.rules
+            }
         }
         if let configuration = file.configuration, let rules, !diagnostics.contains(where: { $0.severity == .error }) {
-            return (configuration, rules, diagnostics)
+            return (configuration, rules, trust, diagnostics)
         }
         for diagnostic in diagnostics {
             Terminal.error(asJSON ? diagnostic.json + "\n" : diagnostic.rendered(coloured: Terminal.isColoured(2)))

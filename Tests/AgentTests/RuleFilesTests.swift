@@ -88,7 +88,8 @@ import Testing
         let half = "format: 1\n#" + String(repeating: "x", count: RuleFiles.limit / 2) + "\n"
         let folder = try Folder(["a.yaml": half, "b.yaml": half])
         #expect(
-            folder.said("") == "DIR/b.yaml: error: the rule files have more than 16 MiB together, the most of a set\n")
+            folder.said("")
+                == "DIR/b.yaml: error: with this file the rules have more than 16 MiB together, the most of a set\n")
     }
 
     /// A name twice is told where it stands the second time, and where the first.
