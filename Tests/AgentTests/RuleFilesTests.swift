@@ -113,6 +113,21 @@ import Testing
         #expect(RuleFolder.tidied(path) == shown)
     }
 
+    /// Where rules must be signed, no file of a folder is taken: only a bundle carries a signature.
+    @Test func aLaneOfSignedRulesTakesNoFolder() throws {
+        let folder = try Folder(["10.yaml": Self.rule("a"), "20.yaml": Self.rule("b")])
+        let trust = RuleTrust(keys: [], isRequired: true)
+        let (rules, diagnostics) = RuleFiles.load([folder.path], trust: trust)
+        #expect(rules == nil)
+        #expect(
+            diagnostics.map(\.headline)
+                == ["10.yaml", "20.yaml"].map {
+                    "\(folder.path)/\($0): error: it is not signed, and this lane takes signed rules only"
+                })
+        #expect(RuleFiles.read([folder.path], trust: trust).isReadable)
+        #expect(!RuleFiles.read([folder.path + "/none.yaml"]).isReadable)
+    }
+
     // MARK: Silences
 
     static let silence = """
