@@ -37,13 +37,14 @@ enum Table {
     static let checkConfig = Option(
         "config", short: "c", "FILE", .file(suffixes: ["yaml"]),
         help: "Check this configuration, and the rules that it names.")
-    static let json = Option(flag: "json", help: "Faults as one JSON object a line, for editors.")
+    static let json = Option(flag: "json", help: "One JSON object a line, for editors and other tools.")
     static let check = Command(
         "check", "find what is wrong in rule files and the configuration",
         description: [
             "Tells every error of every file in one run: its line and column, one sentence, the line itself, and the way "
                 + "out. Errors go to standard output, warnings to standard error; with --json both to standard output.",
-            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders.",
+            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders. "
+                + "A *.test.yaml that is named is checked for its form.",
         ],
         positionals: [ruleFiles], options: [checkConfig, json],
         examples: [
