@@ -47,8 +47,8 @@ enum Table {
         ],
         positionals: [ruleFiles], options: [checkConfig, json],
         examples: [
-            .init("lanewatch check rules/lane.yaml", "Checks a rule file."),
-            .init("lanewatch check /etc/lanewatch/rules.d", "Checks the files of a folder as one set."),
+            .init("lanewatch check mine.yaml", "Checks a rule file."),
+            .init("lanewatch check rules", "Checks the files of a folder as one set."),
             .init("lanewatch check --config /etc/lanewatch/lanewatch.yaml", "Checks the configuration and its rules."),
         ],
         exitCodes: [
@@ -97,10 +97,10 @@ enum Table {
         positionals: [recording], options: [replayRules, replayAgainst, replaySummary, json, store],
         examples: [
             .init(
-                "lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl",
+                "lanewatch replay --rules rules docs/tutorial/recording.jsonl",
                 "Runs the shipped rules over a recording."),
             .init(
-                "lanewatch replay --rules new.yaml --against rules/lane.yaml recordings/*.jsonl",
+                "lanewatch replay --rules rules --against old-rules recordings/*.jsonl",
                 "Tells what the edit would have changed."),
         ])
 
@@ -165,9 +165,9 @@ enum Table {
     // demo
     static let length = Option("for", "DURATION", .duration, default: "30s", help: "How long.")
     static let demoRules = Option(
-        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml",
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules",
         repeats: true,
-        help: "Rule file. May be given more than once.")
+        help: "Rule file, or a folder of them. May be given more than once.")
     static let demo = Command(
         "demo", "see it work, without a till and without a broker",
         description: [
@@ -176,7 +176,7 @@ enum Table {
         ],
         options: [length, demoRules],
         examples: [
-            .init("lanewatch demo --rules rules/lane.yaml", "Half a minute of a customer's troubles."),
+            .init("lanewatch demo --rules rules", "Half a minute of a customer's troubles."),
             .init("lanewatch demo --for 5m", "Five minutes, to look in with kcat."),
         ],
         exitCodes: [
@@ -207,8 +207,8 @@ enum Table {
             ],
             options: [noColor],
             examples: [
-                .init("lanewatch demo --rules rules/lane.yaml", "See it work."),
-                .init("lanewatch check rules/lane.yaml", "Check a rule file."),
+                .init("lanewatch demo --rules rules", "See it work."),
+                .init("lanewatch check rules", "Check a folder of rules."),
                 .init("lanewatch run", "Watch this lane."),
             ],
             commands: [run, check, test, replay, bundle, signal, demo, manual]),
