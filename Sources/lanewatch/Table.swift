@@ -47,8 +47,8 @@ enum Table {
         ],
         positionals: [ruleFiles], options: [checkConfig, json],
         examples: [
-            .init("lanewatch check mine.yaml", "Checks a rule file."),
-            .init("lanewatch check rules", "Checks the files of a folder as one set."),
+            .init("lanewatch check rules", "Checks a folder of rule files."),
+            .init("lanewatch check /etc/lanewatch/rules.d", "Checks the files of a folder as one set."),
             .init("lanewatch check --config /etc/lanewatch/lanewatch.yaml", "Checks the configuration and its rules."),
         ],
         exitCodes: [
@@ -100,7 +100,7 @@ enum Table {
                 "lanewatch replay --rules rules docs/tutorial/recording.jsonl",
                 "Runs the shipped rules over a recording."),
             .init(
-                "lanewatch replay --rules rules --against old-rules recordings/*.jsonl",
+                "lanewatch replay --rules new-rules --against rules recordings/*.jsonl",
                 "Tells what the edit would have changed."),
         ])
 
@@ -167,7 +167,7 @@ enum Table {
     static let demoRules = Option(
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules",
         repeats: true,
-        help: "Rule file, or a folder of them. May be given more than once.")
+        help: "Rule file. May be given more than once.")
     static let demo = Command(
         "demo", "see it work, without a till and without a broker",
         description: [
@@ -208,7 +208,7 @@ enum Table {
             options: [noColor],
             examples: [
                 .init("lanewatch demo --rules rules", "See it work."),
-                .init("lanewatch check rules", "Check a folder of rules."),
+                .init("lanewatch check rules", "Check rule files."),
                 .init("lanewatch run", "Watch this lane."),
             ],
             commands: [run, check, test, replay, bundle, signal, demo, manual]),
