@@ -109,8 +109,10 @@ struct SocketIntake {
         }
         guard let verdict = text(.verdict), Verdict(rawValue: verdict) == nil else { return nil }
         let names = Verdict.allCases.map(\.rawValue)
-        let way = EditDistance.nearest(to: String(verdict.prefix(64)), among: names).map { "; did you mean \"\($0)\"?" }
-        return "no such verdict\(way ?? ""); it is one of: \(names.joined(separator: ", "))"
+        if let near = EditDistance.nearest(to: String(verdict.prefix(64)), among: names) {
+            return "no such verdict; did you mean \"\(near)\"?"
+        }
+        return "no such verdict; it is one of: \(names.joined(separator: ", "))"
     }
 
     private static let tradeItems: [AttributeName] = ["code", "sku"].compactMap { AttributeName($0) }
