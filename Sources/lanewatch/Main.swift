@@ -31,6 +31,7 @@ enum Main {
         case "check": return CheckCommand.perform(arguments)
         case "explain": return LaneExplain.perform(rule: arguments[Table.explainedRule] ?? "", arguments: arguments)
         case "rules": return RulesCommand.perform(arguments)
+        case "bundle": return BundleCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)
         case "manual": return ManualCommand.perform(arguments)

@@ -131,12 +131,12 @@ import Testing
         #expect(
             try explain("age-check", try view([(0, "pos.state", [("state", "idle")])], now: 1)) == [
                 "age-check",
-                "  info; item.accepted where age >= 16; while basket is open; at Mon,Tue,Wed,Thu,Fri 22:00-06:00",
+                "  info; item.accepted where age >= 16; while basket is open; at Mon-Fri 22:00-06:00",
                 "  lane 0042/07, 11:00:01, rules DIGEST",
                 "",
                 "Nothing is raised.",
                 "Guard closed: basket is open, but basket is closed.",
-                "Outside its time: at Mon,Tue,Wed,Thu,Fri 22:00-06:00.",
+                "Outside its time: at Mon-Fri 22:00-06:00.",
                 "",
                 "It has never fired here.",
             ])

@@ -1,5 +1,4 @@
 import Lane
-import YAML
 
 /// The rules of a set, a line each: what `lanewatch rules` lists.
 public struct RuleList: Hashable, Sendable {
@@ -43,8 +42,8 @@ public struct RuleList: Hashable, Sendable {
             let mode: Mode =
                 !rule.isEnabled ? .disabled : isElsewhere ? .elsewhere : rule.isShadow ? .shadow : .on
             return Line(
-                rule: rule.id, title: rule.title, shape: rule.shape.letter, severity: rule.severity,
-                category: rule.category, mode: mode, waitsFor: rule.summary(set, params))
+                rule: rule.id, title: rule.title, shape: RuleSummary.letter(rule.shape), severity: rule.severity,
+                category: rule.category, mode: mode, waitsFor: RuleSummary(set, params).text(rule))
         }
     }
 
@@ -85,94 +84,5 @@ extension RuleList.Line {
         json.name("mutedBy")
         json.array { json in for rule in mutedBy { json.value(rule) } }
         tally.write(to: &json)
-    }
-}
-
-extension Shape {
-    /// As docs/reference/rules.md calls them.
-    public var letter: Character {
-        switch self {
-        case .atOnce: "A"
-        case .noAnswer: "B"
-        case .tooMany: "C"
-        case .lasts: "D"
-        }
-    }
-}
-
-extension Rule {
-    /// What it waits for: `payment.started, then no payment.approved within 45s; for each pay`.
-    func summary(_ set: RuleSet, _ params: [String: ParamValue]) -> String {
-        func text(_ term: DurationTerm) -> String {
-            switch term {
-            case .milliseconds(let value): return DurationScalar.text(value)
-            case .param(let name):
-                guard case .duration(let value)? = params[name] else { return "$\(name)" }
-                return DurationScalar.text(value)
-            }
-        }
-        func text(_ term: CountTerm) -> String {
-            switch term {
-            case .number(let number): return "\(number)"
-            case .param(let name):
-                guard case .count(let number)? = params[name] else { return "$\(name)" }
-                return "\(number)"
-            }
-        }
-        var summary: String
-        switch shape {
-        case .atOnce(let on): summary = on.text
-        case .noAnswer(let on, let unless, let within):
-            summary = "\(on.text), then no \(unless.text) within \(text(within))"
-        case .tooMany(let on, let count, let within, let unless):
-            summary = "\(text(count)) times \(on.text) within \(text(within))"
-            if !unless.isEmpty { summary += ", without \(unless.text)" }
-        case .lasts(let when, let time, let unless):
-            summary = "\(when.text(set)) for \(text(time))"
-            if !unless.isEmpty { summary += ", without \(unless.text)" }
-        }
-        if !same.isEmpty { summary += "; for each \(same.map(\.name).joined(separator: " and "))" }
-        if let whileCondition { summary += "; while \(whileCondition.text(set))" }
-        if let at { summary += "; at \(at.text)" }
-        return summary
-    }
-}
-
-extension [Match] {
-    /// `payment.approved or payment.declined`
-    fileprivate var text: String { map(\.text).joined(separator: " or ") }
-}
-
-extension Match {
-    /// As a rule file writes it; lists are spread out.
-    public var text: String {
-        if tests.isEmpty { return type.name }
-        return "\(type.name) where \(tests.map(\.text).joined(separator: " and "))"
-    }
-}
-
-extension AttributeTest {
-    fileprivate var text: String {
-        switch comparison {
-        case .isOneOf(let values): "\(attribute.name) = \(values.map(\.description).joined(separator: "|"))"
-        case .isNot(let value): "\(attribute.name) != \(value)"
-        case .less(let number): "\(attribute.name) < \(number)"
-        case .lessOrEqual(let number): "\(attribute.name) <= \(number)"
-        case .greater(let number): "\(attribute.name) > \(number)"
-        case .greaterOrEqual(let number): "\(attribute.name) >= \(number)"
-        case .matches(let pattern): "\(attribute.name) matches /\(pattern.source)/"
-        }
-    }
-}
-
-extension Condition {
-    /// `basket is open and network is not down`
-    fileprivate func text(_ set: RuleSet) -> String {
-        terms.compactMap { term -> String? in
-            guard set.states.indices.contains(term.state) else { return nil }
-            let state = set.states[term.state]
-            guard state.values.indices.contains(term.value) else { return nil }
-            return "\(state.name) is \(term.isNegated ? "not " : "")\(state.values[term.value].name)"
-        }.joined(separator: " and ")
     }
 }

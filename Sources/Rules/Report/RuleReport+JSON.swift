@@ -14,7 +14,7 @@ extension RuleReport {
         json.name("at")
         if let at {
             json.object { json in
-                json.member("span", at.text)
+                json.member("span", RuleSummary.text(at))
                 json.member("inside", isInside)
             }
         } else {
@@ -89,21 +89,6 @@ extension RuleTally {
         json.object { json in
             for verdict in Verdict.allCases where self[verdict] > 0 { json.member(verdict.rawValue, self[verdict]) }
         }
-    }
-}
-
-extension DaySpan {
-    /// As rule files write it: `Mon,Tue 22:00-06:00`.
-    public var text: String {
-        func clock(_ minutes: Int) -> String {
-            let (hours, rest) = (minutes / 60, minutes % 60)
-            return "\(hours < 10 ? "0" : "")\(hours):\(rest < 10 ? "0" : "")\(rest)"
-        }
-        let time = "\(clock(begin))-\(clock(end))"
-        if days & 0x7F == 0x7F { return time }
-        let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-        let named = names.enumerated().filter { days & (1 << UInt8($0.offset)) != 0 }.map(\.element)
-        return named.joined(separator: ",") + " " + time
     }
 }
 
