@@ -119,7 +119,7 @@ import Testing
                 "",
                 "Nothing is raised.",
                 "Counted: 1",
-                "  code=7 2 of 3, the oldest at 11:00:03, which counts until 11:00:13 (in 3s)",
+                "  code=7 2 of 3 within 10s, the oldest at 11:00:03, which counts until 11:00:13 (in 3s)",
                 "In cooldown: code=4006381333931 until 11:01:09 (in 59s)",
                 "",
                 "Fired once, last at 11:00:02 (8s ago).",
@@ -223,6 +223,27 @@ import Testing
         let line = request.line
         #expect(
             try line.withUnsafeBytes { bytes throws(ControlFault) in try ControlRequest(parsing: bytes) } == request)
+    }
+
+    /// As many rules as a set may have, every one raised: an answer fits into what a client takes.
+    @Test func theLargestSetIsAnswered() throws {
+        var rules = "format: 1\nrules:\n"
+        for number in 0..<5000 {
+            rules +=
+                "  - {id: rule-\(number), title: Nobody touches an open basket, on: touch, severity: info, clear_after: 1h}\n"
+        }
+        let set = try #require(RuleFile.load(files: [("r.yaml", Array(rules.utf8))]).ruleSet)
+        let identity = LaneIdentity(store: "0042", lane: "07")
+        var engine = RuleEngine(table: RuleTable(set, lane: identity))
+        let at = LaneInstant(milliseconds: Self.start)
+        let wall = WallInstant(milliseconds: Self.start)
+        _ = engine.step(StampedSignal(number: 1, at: at, wall: wall, signal: Signal(.touch, feed: .evdev)))
+        let view = ControlView(
+            engine: engine, set: set, identity: identity, timezone: "UTC", now: at, wall: wall)
+        let answer = try view.answer(.rules)
+        #expect(answer.count < ControlClient.answerBytes)
+        #expect(try JSONValue(parsing: answer)["rules"]?.elements?.count == 5000)
+        #expect(try view.answer(.explain(rule: "rule-4999")).count < 4096)
     }
 
     @Test func theStateIsTold() throws {

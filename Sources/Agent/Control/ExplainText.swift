@@ -1,5 +1,6 @@
 import Lane
 import Rules
+import YAML
 
 /// An `explain` answer of the control socket, for people.
 public enum ExplainText {
@@ -80,8 +81,10 @@ private struct Text {
                 continue
             }
             let (count, of) = (one["count"]?.int ?? 0, one["of"]?.int ?? 0)
+            let within = DurationScalar.text(one["withinMs"]?.int ?? 0)
             lines.append(
-                "  \(key(one))\(count) of \(of), the oldest at \(time.clock(oldest)), which counts until \(due(until))")
+                "  \(key(one))\(count) of \(of) within \(within), the oldest at \(time.clock(oldest)), which counts until \(due(until))"
+            )
         }
         return lines + more("countCount", found.count)
     }

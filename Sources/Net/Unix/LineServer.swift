@@ -22,7 +22,7 @@ import Loop
         /// Without a line, or without reading an answer.
         public var idleSeconds = 60
         /// Answers a second, over all connections.
-        public var answersPerSecond = 100
+        public var answersPerSecond = 20
 
         public init(path: String) { self.path = path }
     }

@@ -36,6 +36,7 @@ extension RuleReport {
             json.key(count.key)
             json.member("count", count.count)
             json.member("of", count.of)
+            json.member("withinMs", count.within)
             json.member("oldest", count.oldest.rfc3339)
             json.moment("until", count.until, now)
         }

@@ -33,6 +33,8 @@ public struct RuleReport: Hashable, Sendable {
         /// Of those within the time, `of` of which fire.
         public var count: Int
         public var of: Int
+        /// Milliseconds.
+        public var within: Int64
         public var oldest: WallInstant
         /// When the oldest counts no longer.
         public var until: WallInstant
@@ -233,7 +235,7 @@ private struct RuleReporter {
             guard report.counts.count < limit else { return }
             report.counts.append(
                 RuleReport.Count(
-                    key: self.key(key), count: times.count, of: rule.count, oldest: shown(oldest),
+                    key: self.key(key), count: times.count, of: rule.count, within: rule.wait, oldest: shown(oldest),
                     until: shown(RuleEngine.sum(oldest, rule.wait))))
         }
     }

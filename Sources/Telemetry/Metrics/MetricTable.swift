@@ -47,6 +47,9 @@ extension Metric {
     public static let ruleVerdicts = Metric(
         "lanewatch_rule_verdicts_total", .counter, "What attendants said of a rule's interventions; kept over restarts",
         labels: ["rule", "verdict"])
+    public static let verdictsStray = Metric(
+        "lanewatch_verdicts_stray_total", .counter,
+        "Verdicts that found no intervention of this lane, or one too long ago")
     public static let detection = Metric(
         "lanewatch_detection_seconds", .histogram(delays),
         "From the receipt of a signal, or a timer's deadline, until its change was on disk")
@@ -118,7 +121,8 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, ruleInfo, ruleFired, ruleActive, ruleLastFired, ruleVerdicts, detection,
+        interventionsOpen, suppressed, ruleInfo, ruleFired, ruleActive, ruleLastFired, ruleVerdicts, verdictsStray,
+        detection,
         rulesLoaded, reloads, rollbacks, trialRaised, trialLimit, outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
