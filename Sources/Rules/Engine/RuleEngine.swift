@@ -161,7 +161,7 @@ public struct RuleEngine: Sendable {
     @inline(__always)
     private mutating func apply(_ signal: StampedSignal) {
         if signal.signal.type == table.phaseType { notePhase(signal.signal) }
-        if signal.signal.type == .attendantResolved { noteVerdict(signal.signal) }
+        if signal.signal.type == table.verdictType { noteVerdict(signal.signal) }
         // Taken out while it is walked, so that the acts below own the engine alone.
         var found = self.found
         self.found = []
