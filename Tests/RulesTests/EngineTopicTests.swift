@@ -109,9 +109,13 @@ import Testing
 
     /// Those who were called are told of the end, though the rule calls nobody any more.
     @Test func aRuleThatBecomesAShadowStillTellsThoseItHasCalled() throws {
-        let changes = try adopted(waiting.shadow)
-        #expect(changes.first?.kind == .update)
-        #expect(Set(changes.map(told)) == [["sco.interventions", "sco.floor", "sco.rules.shadow"]])
+        var engine = try escalated()
+        let at = TestTimeline(given: []).zero.advanced(byMilliseconds: 16_000)
+        var set = RuleSet([waiting.shadow])
+        set.digest = "new"
+        let changes = engine.adopt(set.table(), at: at, wall: WallInstant(milliseconds: at.milliseconds)).changes
+        #expect(changes.map(\.intervention.reason) == [.ruleChanged])
+        #expect(changes.map(told) == [["sco.interventions", "sco.floor"]])
     }
 
     @Test func aRuleThatIsTakenAwayClearsEverywhere() throws {
