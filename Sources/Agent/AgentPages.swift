@@ -131,6 +131,7 @@ import Telemetry
             ("at", counts.suppressedByTime),
             ("muted", counts.suppressedByMute), ("limit", counts.suppressedByLimit),
         ] { scrape.set(.suppressed, [reason], count) }
+        for limit in EngineLimit.allCases { scrape.set(.ruleLimits, [limit.rawValue], counts[limit]) }
         scrape.set(.outboxFailures, ["commit"], runner.commitFailures)
         scrape.set(.outboxCommits, [], runner.commits)
         scrape.set(.outboxCommitSeconds, [], Double(runner.commitNanoseconds) / 1e9)

@@ -72,6 +72,7 @@ import Rules
     /// Nil where no rule set is ever on trial.
     var rollout: Rollout?
     var trialEnd: EventLoop.Deadline?
+    var toldLimits = ToldLimits()
     var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
     /// Which rule did what, for counting.
@@ -214,8 +215,9 @@ import Rules
                 hooks.onChange(change)
                 continue
             }
-            batch.events.append(
-                OutboxEvent(messages.event(for: change, recorded: recorded), change: change.number))
+            for event in messages.events(for: change, recorded: recorded) {
+                batch.events.append(OutboxEvent(event, change: change.number))
+            }
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
@@ -229,6 +231,7 @@ import Rules
     }
 
     func afterStep() {
+        tellLimits()
         reportLaneState()
         armDeadline()
         armHeartbeat()
@@ -306,6 +309,7 @@ import Rules
         lastInstant = now
         take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)
         messages.rulesDigest = table.digest
+        toldLimits = ToldLimits(before: engine.counts, reached: engine.counts.limitsReached)
         take(engine.adopt(table, at: now, wall: clock.wall()), received: nil, cause: nil)
         for (name, value) in facts { batch.facts[name] = .some(value) }
         batch.wantsSnapshot = true

@@ -270,7 +270,8 @@ import Rules
     /// Reads the rule files again. With any error the old set stays, the errors are logged, and nothing changes.
     @discardableResult
     public func reload() -> Bool {
-        let (loaded, diagnostics) = RuleFiles.load(configuration.ruleFiles, trust: trust)
+        let (loaded, diagnostics) = RuleFiles.load(
+            configuration.ruleFiles, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
         for diagnostic in diagnostics {
             log(
                 Notice(

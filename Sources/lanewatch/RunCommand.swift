@@ -23,7 +23,9 @@ enum RunCommand {
         for number in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
-        guard let (configuration, rules, trust) = load(arguments[Table.config] ?? "") else { return 1 }
+        guard
+            let (configuration, rules, trust) = load(arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
+        else { return 1 }
         let log = makeLog(configuration)
         let localTime = StoreZone(name: configuration.timezone)
         do {
@@ -67,7 +69,7 @@ enum RunCommand {
     }
 
     /// The configuration and its rules; nil, with every fault told, where one is wrong.
-    private static func load(_ path: String) -> (Configuration, RuleFiles, RuleTrust)? {
+    private static func load(_ path: String, asJSON: Bool) -> (Configuration, RuleFiles, RuleTrust)? {
         guard let bytes = Files.read(path, for: "run") else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         var diagnostics = file.diagnostics
@@ -80,12 +82,14 @@ enum RunCommand {
             diagnostics += keys.1
             // With a key missing, what is said of signatures would mislead.
             if keys.1.isEmpty {
-                let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust)
+                let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust, at: .now)
                 diagnostics += loaded.diagnostics
                 rules = loaded.rules
             }
         }
-        for diagnostic in diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
+        for diagnostic in diagnostics {
+            Terminal.error(asJSON ? diagnostic.json + "\n" : diagnostic.rendered(coloured: Terminal.isColoured(2)))
+        }
         guard let configuration = file.configuration, let rules,
             !diagnostics.contains(where: { $0.severity == .error })
         else { return nil }

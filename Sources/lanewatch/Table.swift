@@ -18,7 +18,7 @@ enum Table {
             "SIGTERM and SIGINT stop it within 5 s: what was accepted is on disk, what was not delivered goes out after "
                 + "the next start. SIGHUP reads the rules again; with an error in them the old ones stay.",
         ],
-        options: [config],
+        options: [config, json],
         examples: [
             .init("lanewatch run", "Runs with /etc/lanewatch/lanewatch.yaml, as the unit does."),
             .init("lanewatch run --config lanewatch.yaml", "Runs in the foreground with a file of this folder."),
@@ -32,20 +32,23 @@ enum Table {
 
     // check
     static let ruleFiles = Positional(
-        "FILE", .file(suffixes: ["yaml"]), .manyOrNone, help: "Rule files; together they are one set.")
+        "FILE", .file(suffixes: ["yaml"]), .manyOrNone,
+        help: "Rule files, and folders that stand for theirs; together they are one set.")
     static let checkConfig = Option(
         "config", short: "c", "FILE", .file(suffixes: ["yaml"]),
         help: "Check this configuration, and the rules that it names.")
-    static let json = Option(flag: "json", help: "One JSON object a line and finding, for editors.")
+    static let json = Option(flag: "json", help: "Faults as one JSON object a line, for editors.")
     static let check = Command(
         "check", "find what is wrong in rule files and the configuration",
         description: [
             "Tells every error of every file in one run: its line and column, one sentence, the line itself, and the way "
-                + "out. Errors go to standard output, warnings to standard error."
+                + "out. Errors go to standard output, warnings to standard error; with --json both to standard output.",
+            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders.",
         ],
         positionals: [ruleFiles], options: [checkConfig, json],
         examples: [
             .init("lanewatch check rules/lane.yaml", "Checks a rule file."),
+            .init("lanewatch check /etc/lanewatch/rules.d", "Checks the files of a folder as one set."),
             .init("lanewatch check --config /etc/lanewatch/lanewatch.yaml", "Checks the configuration and its rules."),
         ],
         exitCodes: [
@@ -63,7 +66,7 @@ enum Table {
             "Runs each test in virtual time and compares the complete list of what came out with what the test expects. A "
                 + "failed test shows both, line by line."
         ],
-        positionals: [testFiles],
+        positionals: [testFiles], options: [json],
         examples: [.init("lanewatch test rules/*.test.yaml", "Runs the tests of the shipped rules.")],
         exitCodes: [
             .init(0, "Every test passed."), .init(1, "A test failed, or a file is wrong."),
@@ -73,7 +76,7 @@ enum Table {
     // replay
     static let replayRules = Option(
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true, isRequired: true,
-        help: "Rule file. May be given more than once; together they are one set.")
+        help: "Rule file, or a folder of them. May be given more than once; together they are one set.")
     static let store = Option("store", "NAME", default: "0", help: "The store, where ids of interventions matter.")
     static let replayAgainst = Option(
         "against", short: "a", "FILE", .file(suffixes: ["yaml"]), repeats: true,

@@ -13,6 +13,11 @@ struct RuleWarnings {
     }
 
     private var rules: [Placed] = []
+    private var silences: [(silence: Silence, findings: Findings, place: SourceRange)] = []
+
+    mutating func add(_ silence: Silence, _ findings: Findings, _ place: SourceRange) {
+        silences.append((silence, findings, place))
+    }
 
     mutating func add(_ rule: Rule, _ reader: RuleReader) {
         rules.append(
@@ -22,7 +27,8 @@ struct RuleWarnings {
                 escalate: reader.mapping.range(of: "escalate")))
     }
 
-    func report(_ set: RuleSet, _ vocabulary: Vocabulary) {
+    /// - Parameter wall: nil: nobody says what the time is.
+    func report(_ set: RuleSet, _ vocabulary: Vocabulary, at wall: WallInstant?) {
         for entry in vocabulary.params.entries where !entry.isUsed {
             entry.findings.warning("no rule uses parameter \(Shown.quoted(entry.name))", at: entry.range)
         }
@@ -36,7 +42,16 @@ struct RuleWarnings {
             reportShortClear(placed, set)
             reportShadowTopic(placed)
         }
+        if let wall { for silence in silences where silence.silence.until <= wall { reportOver(silence) } }
         reportShadowed()
+    }
+
+    private func reportOver(_ entry: (silence: Silence, findings: Findings, place: SourceRange)) {
+        let names = entry.silence.rules.prefix(3).map { Shown.quoted($0) }.joined(separator: ", ")
+        let more = entry.silence.rules.count > 3 ? ", …" : ""
+        entry.findings.warning(
+            "this silence is over: \(names)\(more) may be raised again", at: entry.place,
+            help: "take it out, or give it a later end")
     }
 
     /// `within` longer than `clear_after`: what is raised is over before the time is that it is judged by.

@@ -6,6 +6,8 @@ import YAML
 /// In two passes over all files: first the names are declared, then whatever uses names is read.
 struct SectionReader {
     static let keys = ["format", "params", "lists", "states", "lanes", "silences", "rules"]
+    static let laneKeys = ["match", "set"]
+    static let silenceKeys = ["rules", "lanes", "until", "why"]
 
     private let findings: Findings
     private let vocabulary: Vocabulary
@@ -120,7 +122,7 @@ struct SectionReader {
     }
 
     func overrides() -> [LaneOverride] {
-        top.mappings("lanes", "a lane override", keys: ["match", "set"]).map { mapping in
+        top.mappings("lanes", "a lane override", keys: Self.laneKeys).map { mapping in
             mapping.require("match", "set")
             let match = RuleReader.lanePatterns("match", of: mapping, isListOnly: true, findings)
             var set: [String: ParamValue] = [:]
@@ -167,8 +169,9 @@ struct SectionReader {
         return nil
     }
 
-    func silences() -> [Silence] {
-        top.mappings("silences", "a silence", keys: ["rules", "lanes", "until", "why"]).compactMap { mapping in
+    /// Each silence, and where its end is written.
+    func silences() -> [(silence: Silence, until: SourceRange)] {
+        top.mappings("silences", "a silence", keys: Self.silenceKeys).compactMap { mapping in
             mapping.require("rules", "until", "why")
             let rules = mapping.texts("rules")
             for (text, node) in rules where !vocabulary.rules.contains(text) && !vocabulary.isIncomplete {
@@ -176,6 +179,11 @@ struct SectionReader {
             }
             let lanes = RuleReader.lanePatterns("lanes", of: mapping, findings)
             let why = mapping.text("why")
+            if why?.isEmpty == true {
+                findings.error(
+                    "\"why\" is empty; say what the silence is for", at: mapping.range(of: "why"),
+                    help: "whoever finds it later has to know whether it may go")
+            }
             guard let text = mapping.text("until") else { return nil }
             guard let until = WallInstant(rfc3339: text) else {
                 let day = WallInstant(rfc3339: text + "T00:00:00Z") != nil ? "; write \"\(text)T00:00:00Z\"" : ""
@@ -184,7 +192,8 @@ struct SectionReader {
                     help: "a date, a time and where it holds: 2026-12-01T06:00:00Z, 2026-12-01T07:00:00+01:00")
                 return nil
             }
-            return Silence(rules: rules.map(\.text), lanes: lanes, until: until, why: why ?? "")
+            let silence = Silence(rules: rules.map(\.text), lanes: lanes, until: until, why: why ?? "")
+            return (silence, mapping.range(of: "until"))
         }
     }
 }
