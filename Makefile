@@ -4,7 +4,6 @@ RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-r
 FOR ?= 30s
 PREFIX ?= /usr
 KAFKA_TESTS := RealKafka
-RULES := $(filter-out rules/signals.yaml %.test.yaml,$(sort $(wildcard rules/*.yaml)))
 
 .PHONY: help setup demo build release test unit test-kafka scenarios bench format check docs generate install clean
 
@@ -15,7 +14,7 @@ setup: ## Install what is missing: Debian packages; say how to get Swift
 	@scripts/setup
 
 demo: setup release ## Run the main job on an embedded Kafka and a simulated lane (FOR=30s)
-	.build-release/release/lanewatch demo --for $(FOR) $(addprefix --rules ,$(RULES))
+	.build-release/release/lanewatch demo --for $(FOR) --rules rules
 
 build: setup ## Build for debugging; import arrows and warnings are errors
 	$(SWIFT_BUILD)
@@ -38,7 +37,7 @@ test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=fold
 
 scenarios: ## Run the tests of the shipped rules as a rule author does
 	$(SWIFT_BUILD) --product lanewatch
-	.build/debug/lanewatch check $(RULES)
+	.build/debug/lanewatch check rules
 	.build/debug/lanewatch test rules/*.test.yaml
 
 bench: setup ## Print the benchmarks' table: ratios against peers and floors of the same run

@@ -69,10 +69,10 @@ import Rules
     var suspendedNanoseconds = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
     var wallOffset: Int64
     var laneState = LaneStateReport()
+    var toldLimits = ToldLimits()
     /// Nil where no rule set is ever on trial.
     var rollout: Rollout?
     var trialEnd: EventLoop.Deadline?
-    var toldLimits = ToldLimits()
     var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
     /// Which rule did what, for counting.

@@ -18,14 +18,14 @@ public struct RuleFiles: Sendable {
     /// warnings otherwise.
     ///
     /// - Parameters:
-    ///   - paths: files, folders that stand for their rule files (`RuleFolder`), and bundles (`.bundle`), whose files take
-    ///     their place once `trust` has nothing against them.
+    ///   - paths: files, folders that stand for their rule files (`RuleFolder`), and bundles, which end in `.bundle`: their files
+    ///     take their place, once `trust` has nothing against it.
     ///   - wall: what the time is, for warnings about what is over; nil where that does not matter.
     public static func load(
         _ paths: [String], trust: RuleTrust = .everybody, at wall: WallInstant? = nil
     ) -> (rules: RuleFiles?, diagnostics: [Diagnostic]) {
-        let (files, faults, _) = read(paths, trust: trust)
-        return faults.isEmpty ? check(files, at: wall) : (nil, faults)
+        let found = read(paths, trust: trust)
+        return found.faults.isEmpty ? check(found.files, at: wall) : (nil, found.faults)
     }
 
     /// Checks files that were read.
@@ -36,78 +36,80 @@ public struct RuleFiles: Sendable {
         return (set.map { RuleFiles(files: files, set: $0) }, diagnostics)
     }
 
-    /// Reads `paths` without looking into rule files. Something in `faults`: not all that was named is in `files`, because it
-    /// cannot be read (`isUnreadable`), or because it is a bundle that is damaged or not trusted.
-    public static func read(
-        _ paths: [String], trust: RuleTrust = .everybody
-    ) -> (files: [(name: String, bytes: [UInt8])], faults: [Diagnostic], isUnreadable: Bool) {
-        var files: [(name: String, bytes: [UInt8])] = []
-        var faults: [Diagnostic] = []
-        var isUnreadable = false
-        var names: [RuleFolder.FileIdentity: String] = [:]
-        var left = limit
-        func distrust(_ path: String, _ message: String, _ help: String?) {
+    /// What came of reading `paths`, before anybody looks into the files.
+    public struct Read: Sendable {
+        public var files: [(name: String, bytes: [UInt8])] = []
+        /// Something in it: not all that was named is in `files`, or not all may be taken.
+        public var faults: [Diagnostic] = []
+        /// The system gave everything that was asked of it.
+        public var isReadable = true
+
+        fileprivate var seen: [RuleFolder.FileIdentity: String] = [:]
+        fileprivate var left = RuleFiles.limit
+
+        fileprivate mutating func refuse(_ path: String, _ message: String, _ help: String? = nil) {
             faults.append(Diagnostic(file: path, message: message, help: help))
         }
-        func refuse(_ path: String, _ message: String, help: String? = nil) {
-            isUnreadable = true
-            faults.append(Diagnostic(file: path, message: message, help: help))
+
+        fileprivate mutating func refuse(_ path: String, _ error: SystemError) {
+            isReadable = false
+            refuse(path, "cannot be read: \(SystemError.text(of: error.code))")
         }
-        for path in paths.flatMap({ expanded($0, refuse) }) {
-            let identity = RuleFolder.identity(of: path)
-            if let identity, let other = names[identity] {
-                refuse(
-                    path, other == path ? "this file is named twice" : "this file is named twice, also as \(other)",
-                    help: "name it once, by itself or by its folder")
+    }
+
+    public static func read(_ paths: [String], trust: RuleTrust = .everybody) -> Read {
+        var read = Read()
+        for path in paths.map({ RuleFolder.tidied($0) }) {
+            guard RuleFolder.isFolder(path) == true else {
+                add(path, trust, to: &read)
                 continue
             }
             do throws(SystemError) {
-                let bytes = try FileBytes.read(path, limit: left)
-                left -= bytes.count
-                if let identity { names[identity] = path }
-                if path.hasSuffix(".bundle") {
-                    do throws(BundleFault) {
-                        let bundle = try RuleBundle(decoding: bytes)
-                        if let (message, help) = trust.refusal(of: bundle) { distrust(path, message, help) }
-                        for file in bundle.files { files.append(("\(path)/\(file.name)", file.bytes)) }
-                    } catch {
-                        distrust(path, error.message, error.help)
-                    }
-                    continue
+                let files = try RuleFolder.files(of: path)
+                for file in files { add(file, trust, to: &read) }
+                if files.isEmpty {
+                    read.refuse(
+                        path, "this folder holds no rule files",
+                        "rule files end in .yaml; hidden files, *.test.yaml, signals.yaml and folders in it are not read"
+                    )
                 }
-                if trust.isRequired {
-                    distrust(
-                        path, "it is not signed, and this lane takes signed rules only",
-                        "make a bundle of it: lanewatch bundle --key KEY FOLDER")
-                }
-                files.append((path, bytes))
             } catch {
-                if error.code == EFBIG {
-                    refuse(path, "the rule files have more than \(limit >> 20) MiB together, the most of a set")
-                    break
-                }
-                refuse(path, "cannot be read: \(SystemError.text(of: error.code))")
+                read.refuse(path, error)
             }
         }
-        return (files, faults, isUnreadable)
+        return read
     }
 
-    /// `path`, or the rule files of the folder that it is.
-    private static func expanded(
-        _ path: String, _ refuse: (_ path: String, _ message: String, _ help: String?) -> Void
-    ) -> [String] {
-        guard RuleFolder.isFolder(path) == true else { return [path] }
-        do throws(SystemError) {
-            let files = try RuleFolder.files(of: path)
-            if files.isEmpty {
-                refuse(
-                    path, "this folder holds no rule files",
-                    "rule files end in .yaml; hidden files, *.test.yaml, signals.yaml and folders in it are not read")
+    private static func add(_ path: String, _ trust: RuleTrust, to read: inout Read) {
+        let identity = RuleFolder.identity(of: path)
+        if let identity, let other = read.seen[identity] {
+            return read.refuse(
+                path, other == path ? "this file is named twice" : "this file is named twice, also as \(other)",
+                "name it once, by itself or by its folder")
+        }
+        let bytes: [UInt8]
+        do throws(SystemError) { bytes = try FileBytes.read(path, limit: read.left) } catch {
+            guard error.code == EFBIG else { return read.refuse(path, error) }
+            return read.refuse(
+                path, "with this file the rules have more than \(limit >> 20) MiB together, the most of a set")
+        }
+        read.left -= bytes.count
+        if let identity { read.seen[identity] = path }
+        guard path.hasSuffix(".bundle") else {
+            if trust.isRequired {
+                read.refuse(
+                    path, "it is not signed, and this lane takes signed rules only",
+                    "make a bundle of it: lanewatch bundle --key KEY FOLDER")
             }
-            return files
+            read.files.append((path, bytes))
+            return
+        }
+        do throws(BundleFault) {
+            let bundle = try RuleBundle(decoding: bytes)
+            if let (message, help) = trust.refusal(of: bundle) { read.refuse(path, message, help) }
+            for file in bundle.files { read.files.append(("\(path)/\(file.name)", file.bytes)) }
         } catch {
-            refuse(path, "cannot be read: \(SystemError.text(of: error.code))", nil)
-            return []
+            read.refuse(path, error.message, error.help)
         }
     }
 

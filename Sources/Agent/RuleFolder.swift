@@ -44,8 +44,15 @@ enum RuleFolder {
             }
         }
         names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        let beginning = folder.hasSuffix("/") ? folder : folder + "/"
-        return names.map { beginning + $0 }
+        return names.map { tidied("\(folder)/\($0)") }
+    }
+
+    /// `path` without steps that go nowhere, as people would write it: `./rules.d/./a.yaml` is `rules.d/a.yaml`. Steps up stay:
+    /// what they lead to depends on links.
+    static func tidied(_ path: String) -> String {
+        let steps = path.split(separator: "/", omittingEmptySubsequences: true).filter { $0 != "." }
+        if path.hasPrefix("/") { return "/" + steps.joined(separator: "/") }
+        return steps.isEmpty && !path.isEmpty ? "." : steps.joined(separator: "/")
     }
 
     /// What tells one file from another whatever it is called; nil where nothing is there.

@@ -5,6 +5,7 @@ import Lane
 import Loop
 import Outbox
 import Rules
+import YAML
 
 /// The agent: everything that runs on a lane, put together. In a process of its own (`lanewatch run`), or in a test's.
 ///
@@ -265,6 +266,15 @@ import Rules
         return depths.reduce(0) { $0 + $1.rows }
     }
 
+    /// What the checker says of a rule file, as one line of the log.
+    public nonisolated static func notice(of diagnostic: Diagnostic) -> Notice {
+        var fields: [Notice.Field] = [.init("error", diagnostic.headline)]
+        if let help = diagnostic.help { fields.append(.init("remedy", help)) }
+        return diagnostic.severity == .error
+            ? Notice(.error, "a rule file has a fault", fields)
+            : Notice(.warning, "a rule file is not wrong, but look at it", fields)
+    }
+
     // MARK: Reload and stop
 
     /// Reads the rule files again. With any error the old set stays, the errors are logged, and nothing changes.
@@ -272,12 +282,7 @@ import Rules
     public func reload() -> Bool {
         let (loaded, diagnostics) = RuleFiles.load(
             configuration.ruleFiles, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
-        for diagnostic in diagnostics {
-            log(
-                Notice(
-                    diagnostic.severity == .error ? .error : .warning, "a rule file has a fault",
-                    [.init("error", diagnostic.headline)]))
-        }
+        for diagnostic in diagnostics { log(Self.notice(of: diagnostic)) }
         guard let loaded, let runner else {
             refuseReload("the new rules are refused; the old ones stay")
             return false

@@ -2,6 +2,7 @@ import Agent
 import CommandLine
 import Lane
 import Loop
+import Rules
 import YAML
 
 /// `lanewatch check`: every fault of rule files, or of the configuration and its rules, in one run.
@@ -34,9 +35,18 @@ enum CheckCommand {
                 Terminal.error("lanewatch check: nothing to check; give rule files, or --config FILE\n")
                 return 2
             }
-            let named = NamedRules(files, at: .now)
-            diagnostics = named.diagnostics
-            code = named.code
+            // `lanewatch check rules/*.yaml` names their tests, too.
+            let tests = files.filter { RuleTestFile.rulesBeside($0) != nil }
+            let rules = files.filter { RuleTestFile.rulesBeside($0) == nil }
+            if !rules.isEmpty {
+                let named = NamedRules(rules, at: .now)
+                diagnostics = named.diagnostics
+                code = named.code
+            }
+            for test in tests {
+                guard let bytes = Files.read(test, for: "check") else { return 2 }
+                diagnostics += RuleTestFile.load(name: test, bytes: bytes).diagnostics
+            }
         }
         show(diagnostics, asJSON: arguments.has(Table.json))
         return max(code, diagnostics.contains { $0.severity == .error } ? 1 : 0)

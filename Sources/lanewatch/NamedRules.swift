@@ -3,7 +3,7 @@ import Lane
 import Loop
 import YAML
 
-/// Rule files and folders of them that a command line, a configuration or a test file names, read and checked.
+/// Rule files, folders of them and bundles that a command line, a configuration or a test file names, read and checked.
 struct NamedRules {
     /// Nil where `code` is not 0.
     var rules: RuleFiles?
@@ -12,12 +12,12 @@ struct NamedRules {
     var code: Int32
 
     init(_ paths: [String], trust: RuleTrust = .everybody, at wall: WallInstant? = nil) {
-        let (files, faults, isUnreadable) = RuleFiles.read(paths, trust: trust)
-        guard faults.isEmpty else {
-            (rules, diagnostics, code) = (nil, faults, isUnreadable ? 2 : 1)
+        let read = RuleFiles.read(paths, trust: trust)
+        guard read.faults.isEmpty else {
+            (rules, diagnostics, code) = (nil, read.faults, read.isReadable ? 1 : 2)
             return
         }
-        let checked = RuleFiles.check(files, at: wall)
+        let checked = RuleFiles.check(read.files, at: wall)
         (rules, diagnostics, code) = (checked.rules, checked.diagnostics, checked.rules == nil ? 1 : 0)
     }
 }

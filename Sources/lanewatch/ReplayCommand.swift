@@ -22,8 +22,8 @@ enum ReplayCommand {
         guard let new = named.rules?.set else { return named.code }
         let store = arguments[Table.store] ?? "0"
         if old.isEmpty { return run(new, recordings[0], store) }
-        let namedOld = rules(old)
-        guard let before = namedOld.rules?.set else { return namedOld.code }
+        let namedBefore = rules(old)
+        guard let before = namedBefore.rules?.set else { return namedBefore.code }
         return ReplayAgainst(old: before, new: new, store: store).perform(
             recordings, isSummary: arguments.has(Table.replaySummary), asJSON: arguments.has(Table.json))
     }

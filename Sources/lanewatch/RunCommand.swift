@@ -24,9 +24,11 @@ enum RunCommand {
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
         guard
-            let (configuration, rules, trust) = load(arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
+            let (configuration, rules, trust, warnings) = load(
+                arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
         else { return 1 }
         let log = makeLog(configuration)
+        for warning in warnings { log.note(LaneAgent.notice(of: warning)) }
         let localTime = StoreZone(name: configuration.timezone)
         do {
             let outbox = try Outbox(
@@ -68,8 +70,10 @@ enum RunCommand {
         }
     }
 
-    /// The configuration and its rules; nil, with every fault told, where one is wrong.
-    private static func load(_ path: String, asJSON: Bool) -> (Configuration, RuleFiles, RuleTrust)? {
+    /// The configuration, its rules, whose are taken, and warnings for the log; nil, with everything told, where one is wrong.
+    private static func load(
+        _ path: String, asJSON: Bool
+    ) -> (Configuration, RuleFiles, RuleTrust, warnings: [Diagnostic])? {
         guard let bytes = Files.read(path, for: "run") else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         var diagnostics = file.diagnostics
@@ -87,13 +91,13 @@ enum RunCommand {
                 rules = loaded.rules
             }
         }
+        if let configuration = file.configuration, let rules, !diagnostics.contains(where: { $0.severity == .error }) {
+            return (configuration, rules, trust, diagnostics)
+        }
         for diagnostic in diagnostics {
             Terminal.error(asJSON ? diagnostic.json + "\n" : diagnostic.rendered(coloured: Terminal.isColoured(2)))
         }
-        guard let configuration = file.configuration, let rules,
-            !diagnostics.contains(where: { $0.severity == .error })
-        else { return nil }
-        return (configuration, rules, trust)
+        return nil
     }
 
     private static func makeLog(_ configuration: Configuration) -> Log {

@@ -37,17 +37,18 @@ enum Table {
     static let checkConfig = Option(
         "config", short: "c", "FILE", .file(suffixes: ["yaml"]),
         help: "Check this configuration, and the rules that it names.")
-    static let json = Option(flag: "json", help: "Faults as one JSON object a line, for editors.")
+    static let json = Option(flag: "json", help: "One JSON object a line, for editors and other tools.")
     static let check = Command(
         "check", "find what is wrong in rule files and the configuration",
         description: [
             "Tells every error of every file in one run: its line and column, one sentence, the line itself, and the way "
                 + "out. Errors go to standard output, warnings to standard error; with --json both to standard output.",
-            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders.",
+            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders. "
+                + "A *.test.yaml that is named is checked for its form.",
         ],
         positionals: [ruleFiles], options: [checkConfig, json],
         examples: [
-            .init("lanewatch check rules/lane.yaml", "Checks a rule file."),
+            .init("lanewatch check rules", "Checks a folder of rule files."),
             .init("lanewatch check /etc/lanewatch/rules.d", "Checks the files of a folder as one set."),
             .init("lanewatch check --config /etc/lanewatch/lanewatch.yaml", "Checks the configuration and its rules."),
         ],
@@ -97,10 +98,10 @@ enum Table {
         positionals: [recording], options: [replayRules, replayAgainst, replaySummary, json, store],
         examples: [
             .init(
-                "lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl",
+                "lanewatch replay --rules rules docs/tutorial/recording.jsonl",
                 "Runs the shipped rules over a recording."),
             .init(
-                "lanewatch replay --rules new.yaml --against rules/lane.yaml recordings/*.jsonl",
+                "lanewatch replay --rules new-rules --against rules recordings/*.jsonl",
                 "Tells what the edit would have changed."),
         ])
 
@@ -208,7 +209,7 @@ enum Table {
     // demo
     static let length = Option("for", "DURATION", .duration, default: "30s", help: "How long.")
     static let demoRules = Option(
-        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml",
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules",
         repeats: true,
         help: "Rule file. May be given more than once.")
     static let demo = Command(
@@ -219,7 +220,7 @@ enum Table {
         ],
         options: [length, demoRules],
         examples: [
-            .init("lanewatch demo --rules rules/lane.yaml", "Half a minute of a customer's troubles."),
+            .init("lanewatch demo --rules rules", "Half a minute of a customer's troubles."),
             .init("lanewatch demo --for 5m", "Five minutes, to look in with kcat."),
         ],
         exitCodes: [
@@ -250,8 +251,8 @@ enum Table {
             ],
             options: [noColor],
             examples: [
-                .init("lanewatch demo --rules rules/lane.yaml", "See it work."),
-                .init("lanewatch check rules/lane.yaml", "Check a rule file."),
+                .init("lanewatch demo --rules rules", "See it work."),
+                .init("lanewatch check rules", "Check rule files."),
                 .init("lanewatch run", "Watch this lane."),
             ],
             commands: [run, check, test, replay, explain, rules, bundle, signal, demo, manual]),

@@ -53,6 +53,13 @@ enum TestCommand {
                 return nil
             }
             names = [name]
+            guard let set = load(names, asJSON, &worst) else {
+                Terminal.error(
+                    "lanewatch test: \(path) tests \(name) alone; where that needs other files of its folder, write \"rules: .\" into the tests\n"
+                )
+                return nil
+            }
+            return set
         }
         return load(names, asJSON, &worst)
     }

@@ -26,9 +26,7 @@ import Testing
         #expect(file.diagnostics.map { $0.rendered() } == [])
         let configuration = try #require(file.configuration)
         #expect(configuration.identity == LaneIdentity(store: "0042", lane: "07"))
-        #expect(
-            configuration.ruleFiles.count == 10
-                && configuration.ruleFiles.allSatisfy { $0.hasPrefix("/etc/lanewatch/rules/") })
+        #expect(configuration.ruleFiles == ["/etc/lanewatch/rules"])
         #expect(configuration.devices.map(\.role) == ["scanner", "touch"])
         #expect(configuration.devices[0].match.vendor == 0x05e0)
         #expect(configuration.kafka.map(\.key) == ["bootstrap.servers"])

@@ -88,7 +88,8 @@ import Testing
         let half = "format: 1\n#" + String(repeating: "x", count: RuleFiles.limit / 2) + "\n"
         let folder = try Folder(["a.yaml": half, "b.yaml": half])
         #expect(
-            folder.said("") == "DIR/b.yaml: error: the rule files have more than 16 MiB together, the most of a set\n")
+            folder.said("")
+                == "DIR/b.yaml: error: with this file the rules have more than 16 MiB together, the most of a set\n")
     }
 
     /// A name twice is told where it stands the second time, and where the first.
@@ -102,6 +103,29 @@ import Testing
                       = help: a later file may only add; other numbers for some lanes go under lanes:
 
                 """)
+    }
+
+    @Test(arguments: [
+        ("rules.d", "rules.d"), ("./rules.d/", "rules.d"), ("a/./b//c.yaml", "a/b/c.yaml"), ("/", "/"), (".", "."),
+        ("./", "."), ("/etc/./rules.d/.", "/etc/rules.d"), ("../x.yaml", "../x.yaml"), ("", ""),
+    ])
+    func pathsAreShownAsPeopleWriteThem(_ path: String, _ shown: String) {
+        #expect(RuleFolder.tidied(path) == shown)
+    }
+
+    /// Where rules must be signed, no file of a folder is taken: only a bundle carries a signature.
+    @Test func aLaneOfSignedRulesTakesNoFolder() throws {
+        let folder = try Folder(["10.yaml": Self.rule("a"), "20.yaml": Self.rule("b")])
+        let trust = RuleTrust(keys: [], isRequired: true)
+        let (rules, diagnostics) = RuleFiles.load([folder.path], trust: trust)
+        #expect(rules == nil)
+        #expect(
+            diagnostics.map(\.headline)
+                == ["10.yaml", "20.yaml"].map {
+                    "\(folder.path)/\($0): error: it is not signed, and this lane takes signed rules only"
+                })
+        #expect(RuleFiles.read([folder.path], trust: trust).isReadable)
+        #expect(!RuleFiles.read([folder.path + "/none.yaml"]).isReadable)
     }
 
     // MARK: Silences

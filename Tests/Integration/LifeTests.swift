@@ -119,7 +119,7 @@ extension Integration {
         }
 
         @Test func shippedRulesAndTheirTestsPass() throws {
-            let checked = try Program.run(Places.lanewatch, ["check"] + (try Places.shippedRules()))
+            let checked = try run("check", Places.shippedRules)
             #expect(checked.code == 0 && checked.output == [])
             let shell = "cd '\(Places.repository.path)' && exec '\(Places.lanewatch)' test rules/*.test.yaml"
             let (code, output) = try Program.run("/bin/sh", ["-c", shell])
@@ -145,7 +145,7 @@ extension Integration {
 
         /// Standard output holds result lines and nothing else.
         @Test func replayPrintsTheTestFormat() throws {
-            let rules = try Places.shippedRules().map { "--rules '\($0)'" }.joined(separator: " ")
+            let rules = Places.shippedRules
             let recording = """
                 {"seq":1,"t":1000,"lane":"L07","type":"payment.started","pay":"P1"}
                 {"seq":2,"t":61000,"lane":"L07","type":"payment.approved","pay":"P1"}
@@ -154,7 +154,7 @@ extension Integration {
             defer { try? FileManager.default.removeItem(at: path) }
             let file = path.appending(path: "r.jsonl").path
             try recording.write(toFile: file, atomically: true, encoding: .utf8)
-            let shell = "'\(Places.lanewatch)' replay \(rules) '\(file)' 2>/dev/null"
+            let shell = "'\(Places.lanewatch)' replay --rules '\(rules)' '\(file)' 2>/dev/null"
             let (code, output) = try Program.run("/bin/sh", ["-c", shell])
             #expect(code == 0)
             #expect(output == ["45s raise payment-timeout pay=P1 warning", "60s clear payment-timeout pay=P1"])
@@ -206,9 +206,7 @@ extension Integration {
 
         /// Ten seconds of the demonstration.
         @Test func theDemonstrationEndsWithAnEmptyOutbox() throws {
-            let rules = try Places.shippedRules().flatMap { ["--rules", $0] }
-            let (code, output) = try Program.run(
-                Places.lanewatch, ["demo", "--for", "10s"] + rules, environment: ["NO_COLOR": "1"], seconds: 60)
+            let (code, output) = try run("demo", "--for", "10s", "--rules", Places.shippedRules)
             #expect(code == 0)
             #expect(output.contains { $0.contains("kcat -b 127.0.0.1:") })
             #expect(output.contains { $0.contains("RAISE") } && output.contains { $0.contains("clear") })

@@ -133,13 +133,8 @@ enum Places {
 
     static var lanewatch: String { products.appending(path: "lanewatch").path }
 
-    /// The files of the shipped rules, in the order in which they are read.
-    static func shippedRules() throws -> [String] {
-        let folder = repository.appending(path: "rules").path
-        return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-            .filter { $0.hasSuffix(".yaml") && !$0.hasSuffix(".test.yaml") && $0 != "signals.yaml" }
-            .map { "\(folder)/\($0)" }
-    }
+    /// The folder of the shipped rules.
+    static var shippedRules: String { repository.appending(path: "rules").path }
 
     static func folder() throws -> URL {
         let folder = FileManager.default.temporaryDirectory.appending(path: "lanewatch-\(UUID().uuidString.prefix(8))")

@@ -46,6 +46,26 @@ import YAML
         #expect(catalogue[.printerPaper].rate == 0)
     }
 
+    // MARK: "or"
+
+    /// Legal, and never what is meant: the value is all of it.
+    @Test(arguments: [
+        ("pos.state where state = idle or state = void", "x.yaml:3:41: warning: \"or\" is a part of this value"),
+        ("pos.state where state != idle or void", "x.yaml:3:42: warning: \"or\" is a part of this value"),
+        (
+            "log.match where rule matches /a/ or line matches /b/",
+            "x.yaml:3:46: warning: \"or\" is a part of this pattern"
+        ),
+    ])
+    func orInAValueIsWarnedOf(_ match: String, _ beginning: String) {
+        let text = printed(rules("id: a, on: \(match)"))
+        #expect(text.hasPrefix(beginning), "\(text)")
+        #expect(text.contains("alternatives are written A|B"))
+    }
+
+    @Test(arguments: ["item.accepted where category = order", "log.match where rule matches /a or b/"])
+    func otherValuesMayHoldTheLetters(_ match: String) { #expect(printed(rules("id: a, on: \(match)")) == "") }
+
     // MARK: Topics
 
     @Test func noMoreThanFourThousandTopics() {

@@ -43,8 +43,9 @@ import YAML
             #expect(used.isSubset(of: page.files.flatMap(\.comments.params).map(\.key)))
         }
         for override in page.set.overrides {
-            for pattern in override.match {
-                #expect(page.lanes["[\"\(pattern.text)\"]"]?.isEmpty == false, "\(pattern.text)")
+            for (pattern, param) in override.match.flatMap({ pattern in override.set.keys.map { (pattern, $0) } }) {
+                let reasons = page.lanes["[\"\(pattern.text)\"]"]
+                #expect((reasons?[param] ?? reasons?[""])?.isEmpty == false, "\(pattern.text): \(param)")
             }
         }
     }
@@ -58,8 +59,9 @@ import YAML
             params:
               wait: 45s       # so long
             lanes:
-              - match: ["fuel-*"]
-                set: {wait: 75s}   # longer
+              - match: ["fuel-*"]   # all
+                set:
+                  wait: 75s   # longer
             rules:
               # It means this,
               # and that.
@@ -74,7 +76,7 @@ import YAML
             """)
         #expect(comments.title == "Payment: all of it.")
         #expect(comments.params == [.init(key: "wait", value: "45s", reason: "so long")])
-        #expect(comments.lanes == ["[\"fuel-*\"]": "longer"])
+        #expect(comments.lanes == ["[\"fuel-*\"]": ["": "all", "wait": "longer"]])
         #expect(comments.meanings == ["one": "It means this, and that."])
         #expect(
             comments.notes == [

@@ -15,7 +15,7 @@ struct InterventionsPage {
     /// One for each category; the file of what all share is not among them.
     var files: [File]
     /// Of the file that all share.
-    var lanes: [String: String]
+    var lanes: [String: [String: String]]
 
     /// Names set off; those of rules lead to their sections.
     private var words: RuleWords {
@@ -39,6 +39,13 @@ struct InterventionsPage {
             lines.append("| [\(file.category)](#\(file.category)) | \(links) |")
         }
         for file in files { lines += section(file) }
+        lines += [
+            "", "## What the lane remembers", "", "Conditions such as `basket is open` ask for these states.", "",
+        ]
+        lines += ["| state | value | set by |", "|---|---|---|"]
+        for state in set.states {
+            for value in state.values { lines.append("| `\(state.name)` | \(value.name) | \(words.setting(value)) |") }
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -79,7 +86,7 @@ struct InterventionsPage {
         for param in file.comments.params where Self.params(of: rule).contains(param.key) {
             rows.append("| `\(param.key)` | \(param.value) | \(Self.cell(param.reason)) |")
             for (pattern, value) in overrides(of: param.key) {
-                let reason = lanes["[\"\(pattern)\"]"] ?? ""
+                let reason = lanes["[\"\(pattern)\"]"]?[param.key] ?? ""
                 rows.append("| … on `\(pattern)` | \(value) | \(Self.cell(reason)) |")
             }
         }

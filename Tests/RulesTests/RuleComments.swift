@@ -14,8 +14,8 @@ struct RuleComments {
     private(set) var title = ""
     /// Parameter -> value and reason, in the order of the file.
     private(set) var params: [Noted] = []
-    /// Pattern of `match` -> the comment after its `set`.
-    private(set) var lanes: [String: String] = [:]
+    /// `match`, as written -> parameter -> why it is another; the empty name for the comment after `match` itself.
+    private(set) var lanes: [String: [String: String]] = [:]
     /// Rule -> what it means, one paragraph.
     private(set) var meanings: [String: String] = [:]
     /// Rule -> its keys that have a comment, in the order of the file.
@@ -49,7 +49,9 @@ struct RuleComments {
                 if let pair { params.append(Noted(key: pair.key, value: pair.value, reason: comment)) }
             case "lanes":
                 if let pair, pair.key == "match" { pattern = pair.value }
-                if !comment.isEmpty { lanes[pattern] = comment }
+                if !comment.isEmpty {
+                    lanes[pattern, default: [:]][pair?.key == "match" ? "" : pair?.key ?? ""] = comment
+                }
             case "rules":
                 if indent == 2, let pair, pair.key == "id" {
                     rule = pair.value

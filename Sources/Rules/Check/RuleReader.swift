@@ -104,6 +104,12 @@ struct RuleReader {
             elements = list
         }
         return elements.compactMap { element in
+            if let text = element.scalar?.text, DurationScalar.milliseconds(text) != nil {
+                findings.error(
+                    "\"escalate\" must say what changes, not only when; write {after: \(Shown.plain(text)), severity: critical}",
+                    at: element.range)
+                return nil
+            }
             guard let one = YAMLMapping(element, "\"escalate\"", keys: Self.escalationKeys, findings) else {
                 return nil
             }

@@ -19,6 +19,10 @@ struct SectionReader {
             findings.error("the file is empty; it begins with \"format: 1\"", at: root.range)
             return nil
         }
+        if let (what, range, help) = Self.otherKind(root) {
+            findings.error("this is \(what), not a rule file", at: range, help: help)
+            return nil
+        }
         guard let top = YAMLMapping(root, "a rule file", keys: Self.keys, findings) else { return nil }
         self.top = top
         self.findings = findings
@@ -29,6 +33,23 @@ struct SectionReader {
             findings.error(
                 "\"format\" must be 1, not \(node.described)", at: node.range, help: "this version reads format 1")
         }
+    }
+
+    /// What the file is, where it is plainly one of our other files, with the key that says so and the way out.
+    private static func otherKind(_ root: YAMLNode) -> (what: String, range: SourceRange, help: String)? {
+        guard case .mapping(let pairs) = root.content else { return nil }
+        func key(_ name: String) -> SourceRange? { pairs.first { $0.key == name }?.keyRange }
+        if let tests = key("tests") { return ("a file of tests", tests, "run it: lanewatch test FILE") }
+        if key("rules") == nil, let signals = key("signals") {
+            return (
+                "a signal catalogue", signals,
+                "the agent has its own compiled in; leave the file out, or name its folder"
+            )
+        }
+        if key("store") != nil, let kafka = key("kafka") {
+            return ("a configuration", kafka, "check it: lanewatch check --config FILE")
+        }
+        return nil
     }
 
     // MARK: First pass
@@ -85,7 +106,12 @@ struct SectionReader {
 
     private func declareState(_ pair: YAMLPair) {
         var names = StateNames(place: vocabulary.states.entries.count, values: nil)
-        if let values = YAMLMapping(pair.value, "state \(Shown.quoted(pair.key))", findings) {
+        if let scalar = pair.value.scalar, !scalar.isNull {
+            findings.error(
+                "state \(Shown.quoted(pair.key)) must be a mapping (value: signals), not \(pair.value.described)",
+                at: pair.value.range,
+                help: "write \(Shown.plain(pair.key)): {VALUE: SIGNAL, VALUE: [SIGNAL, SIGNAL]}")
+        } else if let values = YAMLMapping(pair.value, "state \(Shown.quoted(pair.key))", findings) {
             if values.pairs.isEmpty {
                 findings.error("state \(Shown.quoted(pair.key)) has no values", at: pair.value.range)
             } else {
@@ -169,11 +195,18 @@ struct SectionReader {
         return nil
     }
 
+    /// `; write "…"` where a moment is meant that lacks its zone, its seconds or its time.
+    private static func meantMoment(_ text: String) -> String {
+        let whole = text.split(separator: " ", maxSplits: 1).joined(separator: "T")
+        let meant = ["Z", ":00Z", "T00:00:00Z"].map { whole + $0 }.first { WallInstant(rfc3339: $0) != nil }
+        return meant.map { "; write \(Shown.quoted($0))" } ?? ""
+    }
+
     /// Each silence, and where its end is written.
     func silences() -> [(silence: Silence, until: SourceRange)] {
         top.mappings("silences", "a silence", keys: Self.silenceKeys).compactMap { mapping in
             mapping.require("rules", "until", "why")
-            let rules = mapping.texts("rules")
+            let rules = mapping.texts("rules", isRequired: true)
             for (text, node) in rules where !vocabulary.rules.contains(text) && !vocabulary.isIncomplete {
                 RuleReader.unknownRule(text, at: node.range, vocabulary, findings)
             }
@@ -186,9 +219,9 @@ struct SectionReader {
             }
             guard let text = mapping.text("until") else { return nil }
             guard let until = WallInstant(rfc3339: text) else {
-                let day = WallInstant(rfc3339: text + "T00:00:00Z") != nil ? "; write \"\(text)T00:00:00Z\"" : ""
                 findings.error(
-                    "\"until\" needs a moment, not \(Shown.quoted(text))\(day)", at: mapping.range(of: "until"),
+                    "\"until\" needs a moment, not \(Shown.quoted(text))\(Self.meantMoment(text))",
+                    at: mapping.range(of: "until"),
                     help: "a date, a time and where it holds: 2026-12-01T06:00:00Z, 2026-12-01T07:00:00+01:00")
                 return nil
             }

@@ -89,6 +89,11 @@ public struct RuleWords: Sendable {
         }
     }
 
+    // MARK: States
+
+    /// What sets a value of a state: `pos.state (state basket_open)`.
+    public func setting(_ value: StateDeclaration.Value) -> String { alternatives(value.setBy) }
+
     // MARK: Pieces
 
     /// `pos.state (state idle or void) or staff.cleared`
