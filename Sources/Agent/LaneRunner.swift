@@ -210,7 +210,8 @@ import Rules
         guard !step.changes.isEmpty else { return }
         let recorded = clock.wall()
         for change in step.changes {
-            if change.intervention.shadow && !messages.topics.publishesShadow {
+            let isShadow = change.intervention.shadow
+            if isShadow && !messages.topics.publishesShadow {
                 hooks.onChange(change)
                 continue
             }

@@ -34,10 +34,6 @@ extension Metric {
     public static let suppressed = Metric(
         "lanewatch_rule_suppressed_total", .counter, "Times a rule fired and called nobody, by reason",
         labels: ["reason"])
-    public static let ruleLimits = Metric(
-        "lanewatch_rule_limits_total", .counter,
-        "Times a bound of the engine was reached: keys of a rule (the oldest is dropped), key_bytes (the value is cut), active interventions (one more is not raised), pattern (the value does not match)",
-        labels: ["limit"])
     public static let ruleInfo = Metric(
         "lanewatch_rule_info", .gauge, "Always 1; its labels tell a rule's severity, and whether it calls (on, shadow)",
         labels: ["rule", "severity", "mode"])
@@ -54,6 +50,10 @@ extension Metric {
     public static let verdictsStray = Metric(
         "lanewatch_verdicts_stray_total", .counter,
         "Verdicts that found no intervention of this lane, or one too long ago")
+    public static let ruleLimits = Metric(
+        "lanewatch_rule_limits_total", .counter,
+        "Times a bound of the engine was reached: keys of a rule (the oldest is dropped), key_bytes (the value is cut), active interventions (one more is not raised), pattern (the value does not match)",
+        labels: ["limit"])
     public static let detection = Metric(
         "lanewatch_detection_seconds", .histogram(delays),
         "From the receipt of a signal, or a timer's deadline, until its change was on disk")
@@ -126,7 +126,8 @@ extension Metric {
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
         interventionsOpen, suppressed, ruleLimits, ruleInfo, ruleFired, ruleActive, ruleLastFired, ruleVerdicts,
-        verdictsStray, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit, outboxMessages, outboxOldest,
+        verdictsStray, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit, outboxMessages,
+        outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
