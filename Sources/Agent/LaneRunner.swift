@@ -223,7 +223,7 @@ import Rules
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
             hooks.onChange(change)
             // A shadow rule calls nobody: neither a dashboard nor an alert on the counts.
-            if change.intervention.shadow { continue }
+            if isShadow { continue }
             if change.kind == .raise { rollout?.raised(at: change.at) }
             changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
             laneState.isDirty = true
