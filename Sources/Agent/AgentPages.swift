@@ -122,7 +122,7 @@ import Telemetry
         }
         for (device, isThere) in runner.devices { scrape.set(.devicesAttached, [device], isThere ? 1 : 0) }
         collectRules(runner.engine, &scrape)
-        scrape.set(.verdictsStray, [], runner.engine.strayVerdicts)
+        scrape.set(.verdictsStray, [], runner.engine.counts.strayVerdicts)
         scrape.set(.rulesLoaded, [runner.engine.table.digest], runner.engine.table.ruleCount)
         scrape.set(.detection, [], counts: agent.detection.counts, sum: agent.detection.sum)
         let counts = runner.engine.counts

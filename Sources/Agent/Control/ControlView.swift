@@ -40,7 +40,7 @@ public struct ControlView: Sendable {
             }
         case .rules:
             let list = RuleList(set, engine, wall: wall)
-            let stray = engine.strayVerdicts
+            let stray = engine.counts.strayVerdicts
             return whole { json in
                 json.name("rules")
                 list.write(to: &json)

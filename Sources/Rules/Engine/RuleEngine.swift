@@ -188,7 +188,7 @@ public struct RuleEngine: Sendable {
         guard case .text(let id)? = signal[.intervention], case .text(let text)? = signal[.verdict],
             let intervention = LaneUUID(id), let verdict = Verdict(rawValue: text)
         else { return }
-        ledger.judge(intervention, verdict)
+        if !ledger.judge(intervention, verdict) { counts.strayVerdicts += 1 }
     }
 
     /// 2a to 2d: `found` is ascending, which is the order of the phases and in each of the places.
