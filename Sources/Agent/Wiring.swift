@@ -197,6 +197,8 @@ import YAML
             engine: runner.engine, set: rules.set, identity: configuration.identity, timezone: configuration.timezone,
             now: max(runner.lastInstant, runner.clock.now()), wall: runner.clock.wall())
         view.devices = runner.devices
+        view.trial = runner.rollout?.trial
+        view.isRolledBack = isRolledBack
         return view
     }
 
