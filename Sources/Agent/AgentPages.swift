@@ -112,6 +112,9 @@ import Telemetry
             ("at", counts.suppressedByTime),
             ("muted", counts.suppressedByMute), ("limit", counts.suppressedByLimit),
         ] { scrape.set(.suppressed, [reason], count) }
+        scrape.set(.droppedByGap, [], counts.droppedByGap)
+        scrape.set(.assumed, [], counts.assumed)
+        scrape.set(.lateTimers, [], counts.lateTimers)
         scrape.set(.outboxFailures, ["commit"], runner.commitFailures)
         scrape.set(.outboxCommits, [], runner.commits)
         scrape.set(.outboxCommitSeconds, [], Double(runner.commitNanoseconds) / 1e9)

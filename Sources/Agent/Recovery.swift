@@ -18,7 +18,7 @@ struct Recovery {
 
     init(
         _ recovered: Recovered, rules: RuleFiles, identity: LaneIdentity, localTime: any LocalTime, clock: LaneClock,
-        watchedUntil: LaneInstant?, away: Int64?
+        watchedUntil: LaneInstant?, away: Int64?, gapLimit: Int64 = RuleEngine.defaultGapLimit
     ) {
         let table = RuleTable(rules.set, lane: identity, localTime: localTime)
         let kept = RuleFiles.restored(from: recovered.facts[Facts.rules])
@@ -60,7 +60,11 @@ struct Recovery {
         }
         // A number that the outbox has taken is never given again: what follows is new, whatever the replay could repeat.
         engine.continueNumbering(after: recovered.lastChange)
-        if recovered.hasPast { steps.append(engine.resume(at: clock.now(), wall: clock.wall(), gapMilliseconds: away)) }
+        if recovered.hasPast {
+            steps.append(
+                engine.resume(
+                    at: clock.now(), wall: clock.wall(), gapMilliseconds: away, gapLimitMilliseconds: gapLimit))
+        }
         if startTable.digest != table.digest || engine.needsAdoption {
             steps.append(engine.adopt(table, at: clock.now(), wall: clock.wall()))
         }

@@ -69,7 +69,7 @@ import Rules
             let away = saved == nil && recovered.hasPast ? nil : known
             let recovery = Recovery(
                 recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock,
-                watchedUntil: saved?.last, away: away)
+                watchedUntil: saved?.last, away: away, gapLimit: configuration.gapLimit)
             for notice in recovery.notices { log(notice) }
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump)
@@ -109,6 +109,7 @@ import Rules
         hooks.onDurable = { [weak pump] committed in pump?.wake(committed) }
         hooks.onDetection = { [detection] seconds in detection.add(seconds) }
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
+        hooks.onSuspended = { [weak self] in for feed in self?.feeds ?? [] { feed.resync() } }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
         hooks.log = log
         let log = self.log
@@ -136,6 +137,11 @@ import Rules
         let runner = LaneRunner(
             engine: recovery.engine, outbox: outbox, clock: clock, messages: messages, lastNumber: recovered.lastSignal,
             heldLimit: configuration.heldSignals, hooks: hooks)
+        runner.gapLimit = configuration.gapLimit
+        for device in configuration.devices {
+            let types = SignalSource(device.kind.rawValue)?.types ?? []
+            runner.deviceSignals[device.role, default: []].formUnion(types)
+        }
         self.runner = runner
         var facts = recovery.facts
         facts[Facts.configuration] = Array(configuration.digest.utf8)

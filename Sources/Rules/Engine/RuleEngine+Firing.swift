@@ -57,11 +57,12 @@ extension RuleEngine {
         let rule = table.rules[place]
         let parts = parts(of: key, rule)
         let wall = wallNow
-        let intervention = Intervention(
+        var intervention = Intervention(
             id: newID(rule, parts), rule: rule.id, title: rule.title, category: rule.category,
             severity: rule.severity, topic: rule.topic, key: parts, raisedAt: wall, evidence: [], phase: phase,
             remoteResolvable: rule.isRemote, shadow: rule.isShadow, lateBy: late,
             expires: rule.clearAfter.map { WallInstant(milliseconds: Self.sum(wall.milliseconds, $0)) })
+        intervention.assumed = memory[place].lasting.isAssumed
         let active = memory[place].active.append(
             key,
             ActiveIntervention(

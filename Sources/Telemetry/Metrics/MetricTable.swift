@@ -31,6 +31,14 @@ extension Metric {
     public static let suppressed = Metric(
         "lanewatch_rule_suppressed_total", .counter, "Times a rule fired and called nobody, by reason",
         labels: ["reason"])
+    public static let droppedByGap = Metric(
+        "lanewatch_rule_dropped_by_gap_total", .counter,
+        "Waits and counts given up because an answer may have come unseen")
+    public static let assumed = Metric(
+        "lanewatch_rule_assumed_total", .counter,
+        "Waits that went on over a long gap because their state was found as it had been")
+    public static let lateTimers = Metric(
+        "lanewatch_rule_late_timers_total", .counter, "Timers that ran late enough to say so")
     public static let detection = Metric(
         "lanewatch_detection_seconds", .histogram(delays),
         "From the receipt of a signal, or a timer's deadline, until its change was on disk")
@@ -94,7 +102,7 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, detection, rulesLoaded, reloads, outboxMessages, outboxOldest,
+        interventionsOpen, suppressed, droppedByGap, assumed, lateTimers, detection, rulesLoaded, reloads, outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
