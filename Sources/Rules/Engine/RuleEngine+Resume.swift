@@ -112,7 +112,8 @@ extension RuleEngine {
         timers.cancel(&memory[place].lasting.timer)
         memory[place].lasting.isSuspended = true
         // Of a state that an earlier gap made unknown for good there is nothing to confirm.
-        if table.rules[place].condition.contains(where: { states[$0.state].value < 0 && !states[$0.state].isDoubtful }) {
+        if table.rules[place].condition.contains(where: { states[$0.state].value < 0 && !states[$0.state].isDoubtful })
+        {
             memory[place].lasting.isBroken = true
         }
     }

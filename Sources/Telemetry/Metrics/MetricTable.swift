@@ -102,7 +102,8 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, droppedByGap, assumed, lateTimers, detection, rulesLoaded, reloads, outboxMessages, outboxOldest,
+        interventionsOpen, suppressed, droppedByGap, assumed, lateTimers, detection, rulesLoaded, reloads,
+        outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
