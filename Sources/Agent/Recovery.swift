@@ -6,22 +6,23 @@ import Rules
 ///
 /// Pure but for what is given: the same outbox and the same clocks give the same engine and the same changes, with the
 /// same numbers and ids, so that the outbox can tell what it has already.
-struct Recovery {
-    var engine: RuleEngine
+package struct Recovery {
+    package var engine: RuleEngine
     /// In order: what the replay of the journal gives (mostly known to the outbox), then resumption, then new rules.
-    var steps: [Step]
+    package var steps: [Step]
     /// Facts to keep with the first commit.
-    var facts: [String: [UInt8]] = [:]
+    package var facts: [String: [UInt8]] = [:]
     var notices: [Notice] = []
     /// Of the rules of the last run; nil where there are none, or none that are readable.
     let lastDigest: String?
 
-    init(
-        _ recovered: Recovered, rules: RuleFiles, identity: LaneIdentity, localTime: any LocalTime, clock: LaneClock,
-        watchedUntil: LaneInstant?, away: Int64?, gapLimit: Int64 = RuleEngine.defaultGapLimit
+    package init(
+        _ recovered: Recovered, rules: RuleFiles, last: RuleFiles? = nil, identity: LaneIdentity,
+        localTime: any LocalTime, clock: LaneClock, watchedUntil: LaneInstant?, away: Int64?,
+        gapLimit: Int64 = RuleEngine.defaultGapLimit
     ) {
         let table = RuleTable(rules.set, lane: identity, localTime: localTime)
-        let kept = RuleFiles.restored(from: recovered.facts[Facts.rules])
+        let kept = last ?? RuleFiles.restored(from: recovered.facts[Facts.rules])
         lastDigest = kept?.set.digest
         let oldTable = kept.map { RuleTable($0.set, lane: identity, localTime: localTime) }
         if recovered.hasPast && oldTable == nil {

@@ -188,6 +188,7 @@ struct NaiveLane {
                 }
                 coverage.count(.newTexts)
                 told.verb = "update"
+                told.late = nil
                 record(at, .told(told))
             }
         }
@@ -317,7 +318,7 @@ struct NaiveLane {
                 told.severity = rule.escalations[number].severity
                 told.topic = rule.escalations[number].topic
                 told.number = number
-                if let late { told.late = late }
+                told.late = late
                 record(at, .told(told))
             case .clearAfter(let one):
                 coverage.count(.clearedAfter)
@@ -351,6 +352,7 @@ struct NaiveLane {
                 coverage.count(.repeatTold)
                 var told = one.told
                 told.verb = "update"
+                told.late = nil
                 told.repeats += 1
                 record(at, .told(told))
             }
@@ -424,6 +426,7 @@ struct NaiveLane {
     private mutating func tellClear(_ one: NaiveView.Active, _ reason: String, _ at: Int64) {
         var told = one.told
         told.verb = "clear"
+        told.late = nil
         told.reason = reason
         record(at, .told(told))
     }

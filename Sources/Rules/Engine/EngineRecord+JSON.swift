@@ -132,6 +132,7 @@ extension ActiveRecord {
         json.member("category", intervention.category)
         json.member("severity", intervention.severity.name)
         json.member("topic", intervention.topic)
+        if !intervention.earlierTopics.isEmpty { json.texts("topics", intervention.earlierTopics) }
         json.list("parts", intervention.key) { json, part in
             json.member("name", part.name)
             json.member("value", part.value)
@@ -171,6 +172,9 @@ extension ActiveRecord {
             shadow: reader.value["shadow"]?.bool ?? false, lateBy: reader.value["lateBy"]?.int,
             expires: reader.value["expires"]?.int.map { WallInstant(milliseconds: $0) })
         intervention.assumed = reader.value["assumed"]?.bool ?? false
+        // Absent in snapshots of versions that told one topic alone.
+        intervention.earlierTopics = (reader.value["topics"]?.elements ?? []).compactMap(\.text)
+            .suffix(Intervention.maximumEarlierTopics)
         intervention.state = state
         intervention.revision = try reader.count("revision")
         intervention.repeats = try reader.count("repeats")
