@@ -9,17 +9,19 @@ struct TestLane {
     /// Wall clock less lane clock.
     private var clock: Int64 = 0
     private var number: Int64 = 0
-    /// What a crash leaves: the last snapshot, and the signals since.
-    private var snapshot: [UInt8]
+    /// What a crash leaves: the last snapshot, and the signals since. Empty in a test without one.
+    private let mayCrash: Bool
+    private var snapshot: [UInt8] = []
     private var journal: [StampedSignal] = []
     /// Sources that are blind, and until when; in order of that.
     private var blind: [(source: SignalSource, end: Int64, length: Int64)] = []
 
-    init(_ table: RuleTable, zero: LaneInstant) {
+    init(_ table: RuleTable, zero: LaneInstant, mayCrash: Bool) {
         self.table = table
         self.zero = zero
         engine = RuleEngine(table: table)
-        snapshot = engine.snapshot()
+        self.mayCrash = mayCrash
+        checkpoint()
     }
 
     private func at(_ after: Int64) -> LaneInstant { zero.advanced(byMilliseconds: after) }
@@ -35,7 +37,7 @@ struct TestLane {
             number += 1
             var signal = timeline.stamped(line, number: number)
             signal.wall = wall(step.after)
-            journal.append(signal)
+            if mayCrash { journal.append(signal) }
             changes += engine.step(signal).changes
         case .restart(let after, let away):
             changes += engine.idle(until: at(after)).changes
@@ -89,6 +91,7 @@ struct TestLane {
 
     /// As the agent does with everything that is no signal: it is not in the journal.
     private mutating func checkpoint() {
+        guard mayCrash else { return }
         snapshot = engine.snapshot()
         journal = []
     }

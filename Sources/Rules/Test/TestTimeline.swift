@@ -63,7 +63,8 @@ public struct TestTimeline: Sendable {
     ///
     /// - Parameter reloads: the tables that `! reload` steps name; one that is missing changes nothing.
     public func run(_ table: RuleTable, reloads: [String: RuleTable] = [:]) -> [Change] {
-        var lane = TestLane(table, zero: zero)
+        let mayCrash = steps.contains { if case .crash = $0 { true } else { false } }
+        var lane = TestLane(table, zero: zero, mayCrash: mayCrash)
         for step in steps { lane.take(step, self, reloads) }
         return lane.end(at: max(length, steps.last?.end ?? 0))
     }
