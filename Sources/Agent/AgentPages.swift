@@ -131,6 +131,9 @@ import Telemetry
             ("at", counts.suppressedByTime),
             ("muted", counts.suppressedByMute), ("limit", counts.suppressedByLimit),
         ] { scrape.set(.suppressed, [reason], count) }
+        scrape.set(.droppedByGap, [], counts.droppedByGap)
+        scrape.set(.assumed, [], counts.assumed)
+        scrape.set(.lateTimers, [], counts.lateTimers)
         for limit in EngineLimit.allCases { scrape.set(.ruleLimits, [limit.rawValue], counts[limit]) }
         scrape.set(.outboxFailures, ["commit"], runner.commitFailures)
         scrape.set(.outboxCommits, [], runner.commits)
