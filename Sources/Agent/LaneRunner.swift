@@ -64,6 +64,8 @@ import Rules
     /// somebody set the clock.
     var suspendedNanoseconds = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
     var wallOffset: Int64
+    /// When the clocks were last compared, as CLOCK_BOOTTIME in nanoseconds.
+    var noticedAt: Int64 = 0
     var laneState = LaneStateReport()
     var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
@@ -100,9 +102,21 @@ import Rules
         var answers: [Answer] = []
         /// CLOCK_BOOTTIME in nanoseconds at which each change of the batch became due.
         var due: [Int64] = []
+        /// The last moment of a change of the batch.
+        var latest = LaneInstant(milliseconds: .min)
         var facts: [String: [UInt8]?] = [:]
         var wantsSnapshot = false
         var bytes = 0
+
+        init() {}
+
+        /// An empty one, with room for about as much as `taken` holds: a busy lane's batches are alike.
+        init(after taken: Batch) {
+            journal.reserveCapacity(min(taken.journal.count, 4096))
+            events.reserveCapacity(min(taken.events.count, 4096))
+            answers.reserveCapacity(min(taken.answers.count, 4096))
+            due.reserveCapacity(min(taken.due.count, 4096))
+        }
 
         var isEmpty: Bool { journal.isEmpty && events.isEmpty && facts.isEmpty && !wantsSnapshot }
         /// Somebody waits for it, or an attendant should know.
@@ -166,8 +180,7 @@ import Rules
     // MARK: The merge point
 
     func accept(_ signal: Signal, answer: (@LoopActor (Result<Int64, AcceptFault>) -> Void)?) {
-        noticeClocks()
-        let received = Boottime.nanoseconds()
+        let received = noticeClocks()
         lastNumber += 1
         lastInstant = max(lastInstant, LaneInstant(milliseconds: received / 1_000_000 + clock.offset))
         let stamped = StampedSignal(number: lastNumber, at: lastInstant, wall: clock.wall(), signal: signal)
@@ -206,6 +219,7 @@ import Rules
                 OutboxEvent(messages.event(for: change, recorded: recorded), change: change.number))
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
+            batch.latest = max(batch.latest, change.at)
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
             changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
             hooks.onChange(change)
@@ -221,12 +235,18 @@ import Rules
     }
 
     /// A suspend is a time in which nothing was seen; a wall clock that was set counts for `at` from now on.
-    func noticeClocks() {
-        let suspended = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
+    /// - Returns: CLOCK_BOOTTIME in nanoseconds.
+    @discardableResult
+    func noticeClocks() -> Int64 {
+        let boottime = Boottime.nanoseconds()
+        // A suspend takes longer than this; of a busy lane's signals most come sooner.
+        guard boottime - noticedAt >= 1_000_000, !isStopped else { return boottime }
+        noticedAt = boottime
+        let suspended = boottime - Boottime.monotonicNanoseconds()
         let slept = (suspended - suspendedNanoseconds) / 1_000_000
         let now = clock.now()
         let offset = clock.wall().milliseconds - now.milliseconds
-        guard slept > 2000 || abs(offset - wallOffset) > 1000, !isStopped else { return }
+        guard slept > 2000 || abs(offset - wallOffset) > 1000 else { return boottime }
         suspendedNanoseconds = suspended
         wallOffset = offset
         if slept > 2000 {
@@ -240,6 +260,7 @@ import Rules
         }
         // Not in the journal: a replay after a crash begins behind it.
         batch.wantsSnapshot = true
+        return boottime
     }
 
     /// Notes the lane's clock now and then, as long as a restart would have to know it.

@@ -37,6 +37,16 @@ import Loop
     var deadline: EventLoop.Deadline?
     /// Answers were added since the last flush.
     var isDirty = false
+    /// The feed has it among its connections.
+    var isOpen = false
+
+    /// What an answer that waits for the disk knows of its connection. One for all of them: a weak reference for each
+    /// would cost more than the answer.
+    @LoopActor final class Tether {
+        fileprivate(set) weak var connection: SocketConnection?
+    }
+
+    let tether = Tether()
 
     private var watchedFor: EventLoop.Readiness?
     private let ready: @LoopActor (SocketConnection, EventLoop.Readiness) -> Void
@@ -50,6 +60,7 @@ import Loop
         framer = LineFramer(limit: options.lineBytes)
         bucket = TokenBucket(perSecond: options.linesPerSecond, now: now)
         self.ready = ready
+        tether.connection = self
     }
 
     /// Bytes of answers that the peer has not taken.
