@@ -3,6 +3,7 @@ import Kafka
 import Lane
 import Loop
 import Net
+import Rules
 import Telemetry
 
 /// `/metrics` and `/healthz` of an agent. Everything is read when a page is asked for; nothing is counted twice.
@@ -58,7 +59,12 @@ import Telemetry
                 checks.append(.init("topic \(held.topic)", .degraded, "not sent to: \(held.reason.rawValue)"))
             }
         }
-        if agent.lastReloadWasRefused {
+        if agent.isRolledBack {
+            checks.append(
+                .init(
+                    "rules", .degraded,
+                    "the files' rules raised far too much and were rolled back; older ones are in force"))
+        } else if agent.lastReloadWasRefused {
             checks.append(.init("rules", .degraded, "the newest rules were refused; older ones are in force"))
         }
         return HealthReport(checks)
@@ -88,6 +94,11 @@ import Telemetry
         collectDelivery(&scrape)
         scrape.set(.reloads, ["taken"], agent.reloads)
         scrape.set(.reloads, ["refused"], agent.refusedReloads)
+        scrape.set(.rollbacks, [], agent.rollbacks)
+        if let trial = agent.runner?.rollout?.trial {
+            scrape.set(.trialRaised, [], trial.raised)
+            scrape.set(.trialLimit, [], trial.limit)
+        }
     }
 
     private func collectRunner(_ scrape: inout Scrape) {
@@ -112,6 +123,7 @@ import Telemetry
             ("at", counts.suppressedByTime),
             ("muted", counts.suppressedByMute), ("limit", counts.suppressedByLimit),
         ] { scrape.set(.suppressed, [reason], count) }
+        for limit in EngineLimit.allCases { scrape.set(.ruleLimits, [limit.rawValue], counts[limit]) }
         scrape.set(.outboxFailures, ["commit"], runner.commitFailures)
         scrape.set(.outboxCommits, [], runner.commits)
         scrape.set(.outboxCommitSeconds, [], Double(runner.commitNanoseconds) / 1e9)

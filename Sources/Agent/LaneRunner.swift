@@ -22,6 +22,10 @@ import Rules
         public var onDetection: @LoopActor (Double) -> Void = { _ in }
         /// A feed's readings were dropped for want of room, and there is room again: it should look anew.
         public var onOverflowOver: @LoopActor (FeedKind) -> Void = { _ in }
+        /// The rule set on trial raises far too much; it is to be rolled back.
+        public var onRunaway: @LoopActor () -> Void = {}
+        /// The rule set on trial has been watched long enough.
+        public var onProven: @LoopActor () -> Void = {}
         /// The outbox cannot go on; the agent should end and be started again.
         public var onBroken: @LoopActor (OutboxError) -> Void = { _ in }
         public var log: @LoopActor (Notice) -> Void = { _ in }
@@ -67,6 +71,10 @@ import Rules
     /// When the clocks were last compared, as CLOCK_BOOTTIME in nanoseconds.
     var noticedAt: Int64 = 0
     var laneState = LaneStateReport()
+    var toldLimits = ToldLimits()
+    /// Nil where no rule set is ever on trial.
+    var rollout: Rollout?
+    var trialEnd: EventLoop.Deadline?
     var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
     /// Which rule did what, for counting.
@@ -215,23 +223,27 @@ import Rules
         guard !step.changes.isEmpty else { return }
         let recorded = clock.wall()
         for change in step.changes {
-            batch.events.append(
-                OutboxEvent(messages.event(for: change, recorded: recorded), change: change.number))
+            for event in messages.events(for: change, recorded: recorded) {
+                batch.events.append(OutboxEvent(event, change: change.number))
+            }
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
             batch.latest = max(batch.latest, change.at)
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
             changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
+            if change.kind == .raise && !change.intervention.shadow { rollout?.raised(at: change.at) }
             hooks.onChange(change)
         }
         laneState.isDirty = true
     }
 
     func afterStep() {
+        tellLimits()
         reportLaneState()
         armDeadline()
         armHeartbeat()
         flush()
+        watchTrial()
     }
 
     /// A suspend is a time in which nothing was seen; a wall clock that was set counts for `at` from now on.
@@ -311,6 +323,7 @@ import Rules
         lastInstant = now
         take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)
         messages.rulesDigest = table.digest
+        toldLimits = ToldLimits(before: engine.counts, reached: engine.counts.limitsReached)
         take(engine.adopt(table, at: now, wall: clock.wall()), received: nil, cause: nil)
         for (name, value) in facts { batch.facts[name] = .some(value) }
         batch.wantsSnapshot = true
@@ -329,6 +342,10 @@ enum Facts {
     static let clock = "clock"
     /// The rule files in force, as JSON: a journal is replayed under the rules it was written under.
     static let rules = "rules"
+    /// The rule set that goes back into force when the one on trial is rolled back; as `rules`.
+    static let provenRules = "rules.proven"
+    /// What is known of the set on trial, and of what is usual here.
+    static let rollout = "rules.rollout"
     /// Digest of the configuration that was last reported.
     static let configuration = "configuration"
 }

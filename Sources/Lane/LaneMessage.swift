@@ -39,6 +39,19 @@ public struct LaneMessages: Sendable {
         view = "/lanes/\(identity.lane)/view"
     }
 
+    /// The message for every topic that has to hear of `change`: those that earlier messages about the intervention went to,
+    /// then its own. The same id and the same bytes on each; a place of its own in each.
+    public func events(for change: Change, recorded: WallInstant) -> [CloudEvent] {
+        let own = event(for: change, recorded: recorded)
+        var events: [CloudEvent] = []
+        for topic in change.intervention.earlierTopics.map(renamed) where topic != own.topic {
+            var event = own
+            event.topic = topic
+            if !events.contains(where: { $0.topic == topic }) { events.append(event) }
+        }
+        return events + [own]
+    }
+
     /// `sco.intervention.raised.v1`, `.updated.v1` or `.cleared.v1`: the whole intervention as it is after `change`.
     public func event(for change: Change, recorded: WallInstant) -> CloudEvent {
         let intervention = change.intervention
@@ -93,10 +106,17 @@ public struct LaneMessages: Sendable {
             value: json.bytes, isChained: chained)
     }
 
-    /// Where messages about `intervention` go: shadow rules have a topic of their own, and the default name may be renamed.
-    public func topic(of intervention: Intervention) -> String {
-        if intervention.shadow { return topics.shadow }
-        return intervention.topic == TopicNames().interventions ? topics.interventions : intervention.topic
+    /// Where messages about `intervention` go by what it is now: shadow rules have a topic of their own, and the default names
+    /// may be renamed.
+    public func topic(of intervention: Intervention) -> String { renamed(intervention.ownTopic) }
+
+    private func renamed(_ topic: String) -> String {
+        let standard = TopicNames()
+        switch topic {
+        case standard.interventions: return topics.interventions
+        case standard.shadow: return topics.shadow
+        default: return topic
+        }
     }
 
     private func headers(

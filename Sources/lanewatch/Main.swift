@@ -29,6 +29,7 @@ enum Main {
         case "test": return TestCommand.perform(arguments)
         case "replay": return ReplayCommand.perform(arguments)
         case "check": return CheckCommand.perform(arguments)
+        case "bundle": return BundleCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)
         case "manual": return ManualCommand.perform(arguments)

@@ -18,7 +18,7 @@ enum Table {
             "SIGTERM and SIGINT stop it within 5 s: what was accepted is on disk, what was not delivered goes out after "
                 + "the next start. SIGHUP reads the rules again; with an error in them the old ones stay.",
         ],
-        options: [config],
+        options: [config, json],
         examples: [
             .init("lanewatch run", "Runs with /etc/lanewatch/lanewatch.yaml, as the unit does."),
             .init("lanewatch run --config lanewatch.yaml", "Runs in the foreground with a file of this folder."),
@@ -32,20 +32,24 @@ enum Table {
 
     // check
     static let ruleFiles = Positional(
-        "FILE", .file(suffixes: ["yaml"]), .manyOrNone, help: "Rule files; together they are one set.")
+        "FILE", .file(suffixes: ["yaml"]), .manyOrNone,
+        help: "Rule files, and folders that stand for theirs; together they are one set.")
     static let checkConfig = Option(
         "config", short: "c", "FILE", .file(suffixes: ["yaml"]),
         help: "Check this configuration, and the rules that it names.")
-    static let json = Option(flag: "json", help: "One JSON object a line and finding, for editors.")
+    static let json = Option(flag: "json", help: "One JSON object a line, for editors and other tools.")
     static let check = Command(
         "check", "find what is wrong in rule files and the configuration",
         description: [
             "Tells every error of every file in one run: its line and column, one sentence, the line itself, and the way "
-                + "out. Errors go to standard output, warnings to standard error."
+                + "out. Errors go to standard output, warnings to standard error; with --json both to standard output.",
+            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders. "
+                + "A *.test.yaml that is named is checked for its form.",
         ],
         positionals: [ruleFiles], options: [checkConfig, json],
         examples: [
-            .init("lanewatch check rules/lane.yaml", "Checks a rule file."),
+            .init("lanewatch check rules", "Checks a folder of rule files."),
+            .init("lanewatch check /etc/lanewatch/rules.d", "Checks the files of a folder as one set."),
             .init("lanewatch check --config /etc/lanewatch/lanewatch.yaml", "Checks the configuration and its rules."),
         ],
         exitCodes: [
@@ -63,7 +67,7 @@ enum Table {
             "Runs each test in virtual time and compares the complete list of what came out with what the test expects. A "
                 + "failed test shows both, line by line."
         ],
-        positionals: [testFiles],
+        positionals: [testFiles], options: [json],
         examples: [.init("lanewatch test rules/*.test.yaml", "Runs the tests of the shipped rules.")],
         exitCodes: [
             .init(0, "Every test passed."), .init(1, "A test failed, or a file is wrong."),
@@ -73,22 +77,68 @@ enum Table {
     // replay
     static let replayRules = Option(
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true, isRequired: true,
-        help: "Rule file. May be given more than once; together they are one set.")
+        help: "Rule file, or a folder of them. May be given more than once; together they are one set.")
     static let store = Option("store", "NAME", default: "0", help: "The store, where ids of interventions matter.")
+    static let replayAgainst = Option(
+        "against", short: "a", "FILE", .file(suffixes: ["yaml"]), repeats: true,
+        help: "The rules as they were: tell what --rules would have changed. May be given more than once.")
+    static let replaySummary = Option(
+        flag: "summary", help: "With --against: the tables only, not each intervention.")
     static let recording = Positional(
-        "RECORDING", .file(suffixes: ["jsonl"]), .one, help: "Signals as JSON Lines; - is standard input.")
+        "RECORDING", .file(suffixes: ["jsonl"]), .many, help: "Signals as JSON Lines; - is standard input.")
     static let replay = Command(
         "replay", "run rules over a recording",
         description: [
             "Prints what the rules would have raised, escalated and cleared, a line each, with times from the "
                 + "recording's first signal on. A recording of several lanes gives lines that begin with the lane.",
             "It ends with the last signal. What still waits then is told on standard error.",
+            "With --against it tells instead what an edit would have changed, over any number of recordings: + raised, "
+                + "- not raised any more, ~ earlier, later, longer, shorter or otherwise; then a table by rule and one by lane.",
         ],
-        positionals: [recording], options: [replayRules, store],
+        positionals: [recording], options: [replayRules, replayAgainst, replaySummary, json, store],
         examples: [
             .init(
-                "lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl",
-                "Runs the shipped rules over a recording.")
+                "lanewatch replay --rules rules docs/tutorial/recording.jsonl",
+                "Runs the shipped rules over a recording."),
+            .init(
+                "lanewatch replay --rules new-rules --against rules recordings/*.jsonl",
+                "Tells what the edit would have changed."),
+        ])
+
+    // bundle
+    static let bundlePaths = Positional(
+        "PATH", .path, .many, help: "Rule files, or a folder of them; with --show, bundles.")
+    static let bundleOut = Option(
+        "out", short: "o", "FILE", .path, help: "Where to write it; NAME.bundle in this folder where it is left out.")
+    static let bundleKey = Option(
+        "key", short: "k", "FILE", .file(suffixes: ["pem"]), repeats: true,
+        help: "Sign with this private key (Ed25519, PEM). May be given more than once.")
+    static let bundleName = Option("name", "NAME", help: "The set's name; the folder's where it is left out.")
+    static let bundleVersion = Option(
+        "set-version", "TEXT", help: "The set's version; the beginning of its digest where it is left out.")
+    static let bundleShow = Option(flag: "show", help: "Check bundles and tell what they hold.")
+    static let bundleTrust = Option(
+        "trust", "FILE", .file(suffixes: ["pem"]), repeats: true,
+        help: "With --show: a public key; a bundle must be signed by one of these.")
+    static let bundle = Command(
+        "bundle", "put a rule set into one signed file",
+        description: [
+            "Checks rule files and writes them into one file with a digest, which every message of a lane that runs them "
+                + "carries. With --key it is signed; a lane whose configuration says signing: {required: true} takes no other.",
+            "A key pair is made with: openssl genpkey -algorithm ed25519 -out rules.key.pem; openssl pkey -in "
+                + "rules.key.pem -pubout -out rules.pub.pem. The private half stays where bundles are made.",
+        ],
+        positionals: [bundlePaths],
+        options: [bundleOut, bundleKey, bundleName, bundleVersion, bundleShow, bundleTrust],
+        examples: [
+            .init(
+                "lanewatch bundle --key rules.key.pem --out store.bundle rules", "Makes a signed bundle of a folder."),
+            .init("lanewatch bundle --show --trust rules.pub.pem store.bundle", "Checks it as a lane would."),
+        ],
+        exitCodes: [
+            .init(0, "It was made; with --show: it is good."),
+            .init(1, "The rules have errors, a key cannot be used, or a bundle is not to be trusted."),
+            .init(2, "Wrong usage, or a file cannot be read or written."),
         ])
 
     // signal
@@ -116,7 +166,7 @@ enum Table {
     // demo
     static let length = Option("for", "DURATION", .duration, default: "30s", help: "How long.")
     static let demoRules = Option(
-        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml",
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules",
         repeats: true,
         help: "Rule file. May be given more than once.")
     static let demo = Command(
@@ -127,7 +177,7 @@ enum Table {
         ],
         options: [length, demoRules],
         examples: [
-            .init("lanewatch demo --rules rules/lane.yaml", "Half a minute of a customer's troubles."),
+            .init("lanewatch demo --rules rules", "Half a minute of a customer's troubles."),
             .init("lanewatch demo --for 5m", "Five minutes, to look in with kcat."),
         ],
         exitCodes: [
@@ -158,11 +208,11 @@ enum Table {
             ],
             options: [noColor],
             examples: [
-                .init("lanewatch demo --rules rules/lane.yaml", "See it work."),
-                .init("lanewatch check rules/lane.yaml", "Check a rule file."),
+                .init("lanewatch demo --rules rules", "See it work."),
+                .init("lanewatch check rules", "Check rule files."),
                 .init("lanewatch run", "Watch this lane."),
             ],
-            commands: [run, check, test, replay, signal, demo, manual]),
+            commands: [run, check, test, replay, bundle, signal, demo, manual]),
         version: Version.text,
         files: [
             .init("/etc/lanewatch/lanewatch.yaml", "The configuration."),

@@ -26,7 +26,7 @@ import Testing
         #expect(file.diagnostics.map { $0.rendered() } == [])
         let configuration = try #require(file.configuration)
         #expect(configuration.identity == LaneIdentity(store: "0042", lane: "07"))
-        #expect(configuration.ruleFiles == ["/etc/lanewatch/rules/lane.yaml"])
+        #expect(configuration.ruleFiles == ["/etc/lanewatch/rules"])
         #expect(configuration.devices.map(\.role) == ["scanner", "touch"])
         #expect(configuration.devices[0].match.vendor == 0x05e0)
         #expect(configuration.kafka.map(\.key) == ["bootstrap.servers"])

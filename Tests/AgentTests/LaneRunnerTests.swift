@@ -68,8 +68,8 @@ import Testing
             }
         }
 
-        func messages() async throws -> [Parcel] {
-            try await outbox.lease(topic: "sco.interventions", after: .start, limit: 1000)
+        func messages(_ topic: String = "sco.interventions") async throws -> [Parcel] {
+            try await outbox.lease(topic: topic, after: .start, limit: 1000)
         }
 
         func end() async throws {

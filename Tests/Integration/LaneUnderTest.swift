@@ -18,16 +18,15 @@ final class LaneUnderTest {
     ]
 
     /// - Parameters:
-    ///   - rules: The rule file's text; the shipped rules where nil.
+    ///   - rules: The rule file's text.
     ///   - extra: More lines of the configuration.
-    init(rules: String? = nil, lane: String = "L07", extra: String = "", kafka: String = "", bed: Bed? = nil) throws {
+    init(rules: String, lane: String = "L07", extra: String = "", kafka: String = "", bed: Bed? = nil) throws {
         folder = try Places.folder()
         cluster = try MockCluster(brokers: 3)
         for topic in Self.topics { try cluster.createTopic(topic, partitions: 4, replicas: 3) }
         metricsPort = try Self.freePort()
         self.bed = bed
-        let shipped = try String(contentsOf: Places.repository.appending(path: "rules/lane.yaml"), encoding: .utf8)
-        try (rules ?? shipped).write(to: folder.appending(path: "rules.yaml"), atomically: true, encoding: .utf8)
+        try rules.write(to: folder.appending(path: "rules.yaml"), atomically: true, encoding: .utf8)
         let text = """
             format: 1
             store: "0042"

@@ -54,6 +54,7 @@ import YAML
                 20.yaml:6:10: error: rule "b" is already declared in 10.yaml, line 6
                     6 |   - {id: b, on: touch, severity: info, clear_after: $wait}
                       |          ^
+                      = help: a later file may only add; other numbers for some lanes go under lanes:
 
                 """)
     }

@@ -1,3 +1,4 @@
+import Lane
 import YAML
 
 /// What is not wrong but looks like a slip; told only for files without errors.
@@ -10,6 +11,11 @@ struct RuleWarnings {
     }
 
     private var rules: [Placed] = []
+    private var silences: [(silence: Silence, findings: Findings, place: SourceRange)] = []
+
+    mutating func add(_ silence: Silence, _ findings: Findings, _ place: SourceRange) {
+        silences.append((silence, findings, place))
+    }
 
     mutating func add(_ rule: Rule, _ reader: RuleReader) {
         rules.append(
@@ -18,7 +24,8 @@ struct RuleWarnings {
                 clearAfter: reader.mapping.range(of: "clear_after")))
     }
 
-    func report(_ set: RuleSet, _ vocabulary: Vocabulary) {
+    /// - Parameter wall: nil: nobody says what the time is.
+    func report(_ set: RuleSet, _ vocabulary: Vocabulary, at wall: WallInstant?) {
         for entry in vocabulary.params.entries where !entry.isUsed {
             entry.findings.warning("no rule uses parameter \(Shown.quoted(entry.name))", at: entry.range)
         }
@@ -29,7 +36,16 @@ struct RuleWarnings {
             entry.findings.warning("no rule asks for state \(Shown.quoted(entry.name))", at: entry.range)
         }
         for placed in rules { reportShortClear(placed, set) }
+        if let wall { for silence in silences where silence.silence.until <= wall { reportOver(silence) } }
         reportShadowed()
+    }
+
+    private func reportOver(_ entry: (silence: Silence, findings: Findings, place: SourceRange)) {
+        let names = entry.silence.rules.prefix(3).map { Shown.quoted($0) }.joined(separator: ", ")
+        let more = entry.silence.rules.count > 3 ? ", …" : ""
+        entry.findings.warning(
+            "this silence is over: \(names)\(more) may be raised again", at: entry.place,
+            help: "take it out, or give it a later end")
     }
 
     /// `within` longer than `clear_after`: what is raised is over before the time is that it is judged by.

@@ -69,10 +69,9 @@ extension RuleEngine {
                 intervention.title = rule.title
                 intervention.category = rule.category
                 intervention.remoteResolvable = rule.isRemote
-                intervention.shadow = rule.isShadow
                 let escalation = rule.latestEscalation(active.isEscalated)
                 intervention.severity = escalation?.severity ?? rule.severity
-                intervention.topic = escalation?.topic ?? rule.topic
+                intervention.move(to: escalation?.topic ?? rule.topic, shadow: rule.isShadow)
                 if intervention == active.intervention { continue }
                 memory[place].active[known]?.intervention = intervention
                 counts.updated += 1

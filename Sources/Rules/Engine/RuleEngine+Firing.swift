@@ -117,7 +117,7 @@ extension RuleEngine {
         memory[place].active[known]?.escalations[number] = .none
         memory[place].active[known]?.isEscalated[number] = true
         memory[place].active[known]?.intervention.severity = escalation.severity
-        memory[place].active[known]?.intervention.topic = escalation.topic
+        memory[place].active[known]?.intervention.move(to: escalation.topic, shadow: table.rules[place].isShadow)
         if let late { memory[place].active[known]?.intervention.lateBy = late }
         counts.escalated += 1
         update(place, known, .escalate, nil)

@@ -203,13 +203,16 @@ public struct RuleEngine: Sendable {
     }
 
     /// The values of `same`, or nil where the signal lacks one.
-    private func key(of signal: Signal, _ entry: SignalIndex.Entry) -> InstanceKey? {
+    private mutating func key(of signal: Signal, _ entry: SignalIndex.Entry) -> InstanceKey? {
         guard entry.keyFrom >= 0 else { return nil }
         if entry.keyFrom == entry.keyTo { return .lane }
         func value(_ place: Int) -> String? {
             let wanted = table.index.keyAttributes[place]
             switch (signal[wanted.name], wanted.isInt) {
-            case (.text(let text)?, false): return text.cut(toBytes: InstanceKey.maximumBytes)
+            case (.text(let text)?, false):
+                guard text.utf8.count > InstanceKey.maximumBytes else { return text }
+                counts.cutKeys += 1
+                return text.cut(toBytes: InstanceKey.maximumBytes)
             case (.int(let number)?, true): return String(number)
             default: return nil
             }

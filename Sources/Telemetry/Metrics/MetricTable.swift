@@ -31,6 +31,10 @@ extension Metric {
     public static let suppressed = Metric(
         "lanewatch_rule_suppressed_total", .counter, "Times a rule fired and called nobody, by reason",
         labels: ["reason"])
+    public static let ruleLimits = Metric(
+        "lanewatch_rule_limits_total", .counter,
+        "Times a bound of the engine was reached: keys of a rule (the oldest is dropped), key_bytes (the value is cut), active interventions (one more is not raised), pattern (the value does not match)",
+        labels: ["limit"])
     public static let detection = Metric(
         "lanewatch_detection_seconds", .histogram(delays),
         "From the receipt of a signal, or a timer's deadline, until its change was on disk")
@@ -38,6 +42,14 @@ extension Metric {
         "lanewatch_rules_loaded", .gauge, "Rules in force", labels: ["digest"])
     public static let reloads = Metric(
         "lanewatch_reloads_total", .counter, "Reloads of rules and configuration", labels: ["outcome"])
+    public static let rollbacks = Metric(
+        "lanewatch_rules_rollbacks_total", .counter, "Rule sets that raised far too much and were rolled back")
+    public static let trialRaised = Metric(
+        "lanewatch_rules_trial_raised", .gauge,
+        "Interventions raised by the rule set that is on trial; absent without one")
+    public static let trialLimit = Metric(
+        "lanewatch_rules_trial_limit", .gauge, "A rule set on trial that raises more is rolled back; absent without one"
+    )
 
     // The outbox.
     public static let outboxMessages = Metric(
@@ -94,7 +106,8 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, detection, rulesLoaded, reloads, outboxMessages, outboxOldest,
+        interventionsOpen, suppressed, ruleLimits, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
+        outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
