@@ -43,6 +43,8 @@ public struct LaneMessages: Sendable {
     /// then its own. The same id and the same bytes on each; a place of its own in each.
     public func events(for change: Change, recorded: WallInstant) -> [CloudEvent] {
         let own = event(for: change, recorded: recorded)
+        // Nearly always.
+        guard !change.intervention.earlierTopics.isEmpty else { return [own] }
         var events: [CloudEvent] = []
         for topic in change.intervention.earlierTopics.map(renamed) where topic != own.topic {
             var event = own
