@@ -74,6 +74,8 @@ import Rules
     /// somebody set the clock.
     var suspendedNanoseconds: Int64
     var wallOffset: Int64
+    /// When the clocks were last compared, as CLOCK_BOOTTIME in nanoseconds.
+    var noticedAt: Int64 = 0
     var laneState = LaneStateReport()
     var toldLimits = ToldLimits()
     /// Nil where no rule set is ever on trial.
@@ -114,9 +116,21 @@ import Rules
         var answers: [Answer] = []
         /// CLOCK_BOOTTIME in nanoseconds at which each change of the batch became due.
         var due: [Int64] = []
+        /// The last moment of a change of the batch.
+        var latest = LaneInstant(milliseconds: .min)
         var facts: [String: [UInt8]?] = [:]
         var wantsSnapshot = false
         var bytes = 0
+
+        init() {}
+
+        /// An empty one, with room for about as much as `taken` holds: a busy lane's batches are alike.
+        init(after taken: Batch) {
+            journal.reserveCapacity(min(taken.journal.count, 4096))
+            events.reserveCapacity(min(taken.events.count, 4096))
+            answers.reserveCapacity(min(taken.answers.count, 4096))
+            due.reserveCapacity(min(taken.due.count, 4096))
+        }
 
         var isEmpty: Bool { journal.isEmpty && events.isEmpty && facts.isEmpty && !wantsSnapshot }
         /// Somebody waits for it, or an attendant should know.
@@ -183,8 +197,7 @@ import Rules
     // MARK: The merge point
 
     func accept(_ signal: Signal, answer: (@LoopActor (Result<Int64, AcceptFault>) -> Void)?) {
-        noticeClocks()
-        let received = clock.machine.boottimeNanoseconds()
+        let received = noticeClocks()
         lastNumber += 1
         lastInstant = max(lastInstant, LaneInstant(milliseconds: received / 1_000_000 + clock.offset))
         let stamped = StampedSignal(number: lastNumber, at: lastInstant, wall: clock.wall(), signal: signal)
@@ -229,6 +242,7 @@ import Rules
             }
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
+            batch.latest = max(batch.latest, change.at)
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
             hooks.onChange(change)
             // A shadow rule calls nobody: neither a dashboard nor an alert on the counts.
@@ -249,12 +263,18 @@ import Rules
     }
 
     /// A suspend is a time in which nothing was seen; a wall clock that was set counts for `at` from now on.
-    func noticeClocks() {
+    /// - Returns: CLOCK_BOOTTIME in nanoseconds.
+    @discardableResult
+    func noticeClocks() -> Int64 {
+        let boottime = clock.machine.boottimeNanoseconds()
+        // A suspend takes longer than this; of a busy lane's signals most come sooner.
+        guard boottime - noticedAt >= 1_000_000, !isStopped else { return boottime }
+        noticedAt = boottime
         let suspended = clock.machine.sleptNanoseconds
         let slept = (suspended - suspendedNanoseconds) / 1_000_000
         let now = clock.now()
         let offset = clock.wall().milliseconds - now.milliseconds
-        guard slept > 2000 || abs(offset - wallOffset) > 1000, !isStopped else { return }
+        guard slept > 2000 || abs(offset - wallOffset) > 1000 else { return boottime }
         suspendedNanoseconds = suspended
         wallOffset = offset
         if slept > 2000 {
@@ -276,6 +296,7 @@ import Rules
         }
         // Not in the journal: a replay after a crash begins behind it.
         batch.wantsSnapshot = true
+        return boottime
     }
 
     /// A feed, or one of its devices, was blind. For how long it cannot say, which counts as long: what it could have
