@@ -219,17 +219,24 @@ import Rules
         guard !step.changes.isEmpty else { return }
         let recorded = clock.wall()
         for change in step.changes {
+            let isShadow = change.intervention.shadow
+            if isShadow && !messages.topics.publishesShadow {
+                hooks.onChange(change)
+                continue
+            }
             for event in messages.events(for: change, recorded: recorded) {
                 batch.events.append(OutboxEvent(event, change: change.number))
             }
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
-            changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
-            if change.kind == .raise && !change.intervention.shadow { rollout?.raised(at: change.at) }
             hooks.onChange(change)
+            // A shadow rule calls nobody: neither a dashboard nor an alert on the counts.
+            if isShadow { continue }
+            if change.kind == .raise { rollout?.raised(at: change.at) }
+            changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
+            laneState.isDirty = true
         }
-        laneState.isDirty = true
     }
 
     func afterStep() {

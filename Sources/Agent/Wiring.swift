@@ -46,6 +46,7 @@ import YAML
     private let hooks: Hooks
     let log: @LoopActor (Notice) -> Void
     public private(set) var recorder: Recorder?
+    private var control: ControlSocket?
     private var isStopped = false
 
     /// - Parameters:
@@ -90,6 +91,7 @@ import YAML
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump, inForce, away)
             try startFeeds(runner)
+            startControl()
             tellStart(recovered, away)
         } catch {
             await stop()
@@ -182,6 +184,33 @@ import YAML
         }
     }
 
+    /// Without it the lane is watched as well: a fault is told, and nothing more.
+    private func startControl() {
+        guard let settings = configuration.control else { return }
+        do throws(FeedError) {
+            let control = try ControlSocket(settings, log: log) { [weak self] in self?.controlView }
+            try control.start()
+            self.control = control
+        } catch {
+            log(Notice(.warning, "the agent cannot be asked", [.init("error", error.description)]))
+        }
+    }
+
+    /// What the control socket is asked about.
+    private var controlView: ControlView? {
+        guard let runner, !isStopped else { return nil }
+        var view = ControlView(
+            engine: runner.engine, set: rules.set, identity: configuration.identity, timezone: configuration.timezone,
+            now: max(runner.lastInstant, runner.clock.now()), wall: runner.clock.wall())
+        view.devices = runner.devices
+        return view
+    }
+
+    /// Requests of the control socket and its connections; nil where it is off.
+    var controlCounts: (requests: StageCounts, connections: StageCounts)? {
+        control.map { ($0.counts, $0.connectionCounts) }
+    }
+
     private func tellAudit(_ runner: LaneRunner, _ recovered: Recovered, lastDigest: String?) {
         let now = WallInstant(milliseconds: Boottime.wallMilliseconds()).rfc3339
         runner.audit("sco.agent.started.v1", subject: "agent") { json in
@@ -233,6 +262,7 @@ import YAML
             case .update: "an intervention is updated"
             case .clear: "an intervention is cleared"
             }
+        if intervention.shadow { fields.append(.init("mode", "shadow")) }
         return Notice(.info, message, fields)
     }
 
@@ -296,6 +326,7 @@ import YAML
     public func stop() async {
         guard !isStopped else { return }
         isStopped = true
+        control?.stop()
         for feed in feeds.reversed() { feed.stop() }
         await runner?.stop()
         await recorder?.stop()

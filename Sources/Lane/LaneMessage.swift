@@ -2,6 +2,8 @@
 public struct TopicNames: Hashable, Sendable {
     public var interventions = "sco.interventions"
     public var shadow = "sco.rules.shadow"
+    /// False: what shadow rules raise is counted and told nowhere.
+    public var publishesShadow = true
     public var laneState = "sco.lane-state"
     public var deviceHealth = "sco.device-health"
     public var audit = "sco.audit"
@@ -160,6 +162,7 @@ public struct LaneMessages: Sendable {
         json.member("rules", rulesDigest)
         json.member("lateBy", orNull: intervention.lateBy)
         if intervention.assumed { json.member("assumed", true) }
+        if intervention.shadow { json.member("shadow", true) }
     }
 
     /// A header value is text without control characters (CloudEvents 1.0.2, section 3.1); what is not is left out.

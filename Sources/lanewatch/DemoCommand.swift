@@ -42,6 +42,7 @@ enum DemoCommand {
         var socket = Configuration.Socket()
         socket.path = folder + "/pos.sock"
         configuration.socket = socket
+        configuration.control = nil
         configuration.setKafka(["bootstrap.servers": cluster.bootstrap, "broker.address.family": "v4"])
         let topics = topics(of: configuration, rules)
         for topic in topics { try cluster.createTopic(topic, partitions: partitions, replicas: brokers) }

@@ -29,6 +29,8 @@ enum Main {
         case "test": return TestCommand.perform(arguments)
         case "replay": return ReplayCommand.perform(arguments)
         case "check": return CheckCommand.perform(arguments)
+        case "explain": return LaneExplain.perform(rule: arguments[Table.explainedRule] ?? "", arguments: arguments)
+        case "rules": return RulesCommand.perform(arguments)
         case "bundle": return BundleCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)

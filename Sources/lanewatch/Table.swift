@@ -141,6 +141,49 @@ enum Table {
             .init(2, "Wrong usage, or a file cannot be read or written."),
         ])
 
+    // explain, rules
+    static let control = Option(
+        "control", "PATH", .path, default: "/run/lanewatch/control.sock", help: "The running agent's control socket.")
+    static let explainedRule = Positional("RULE", .text, .one, help: "The id of a rule.")
+    static let answerJSON = Option(flag: "json", help: "JSON, for tools.")
+    static let explain = Command(
+        "explain", "tell what a rule of the running agent waits for",
+        description: [
+            "Asks the agent on this lane what one of its rules is doing: what is raised, what waits and until when, how far it "
+                + "has counted, and what stands in its way (a guard, a mute, a silence, a cooldown)."
+        ],
+        positionals: [explainedRule], options: [control, answerJSON],
+        examples: [.init("lanewatch explain payment-timeout", "Why is it quiet, and when will it call?")],
+        exitCodes: [
+            .init(0, "The agent has answered."), .init(1, "There is no such rule, or the agent cannot be reached."),
+            .init(2, "Wrong usage: an unknown option, a missing argument."),
+        ])
+    static let listedRules = Option(
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true,
+        help: "List the rules of this file, folder or bundle instead of asking the agent. May be given more than once.")
+    static let listedLane = Option(
+        "lane", "NAME", help: "With --rules: the lane whose parameters count. Without it the defaults are shown.")
+    static let sort = Option(
+        "sort", "KEY", .choice(["id", "fired", "last", "precision"]), default: "id",
+        help: "id, fired (most first), last (fired last first), precision (worst first).")
+    static let rules = Command(
+        "rules", "list the rules, how often they fired, and how often rightly",
+        description: [
+            "Asks the agent on this lane for its rules: whether each calls, is in shadow or silenced, what is raised now, how "
+                + "often it fired, and how often attendants said that it was a false alarm. Precision is the share of judged "
+                + "interventions that were right.",
+            "With --rules it lists what the files say, without an agent and without counts.",
+        ],
+        options: [control, listedRules, listedLane, sort, answerJSON],
+        examples: [
+            .init("lanewatch rules --sort precision", "Which rules cry wolf?"),
+            .init("lanewatch rules --rules rules", "What is in this folder?"),
+        ],
+        exitCodes: [
+            .init(0, "The rules are listed."), .init(1, "The agent cannot be reached, or a file is wrong."),
+            .init(2, "Wrong usage, or a file cannot be read."),
+        ])
+
     // signal
     static let signalType = Positional("TYPE", .text, .one, help: "A signal of the catalogue: payment.started.")
     static let signalAttributes = Positional("NAME=VALUE", .text, .manyOrNone, help: "Its attributes.")
@@ -212,12 +255,13 @@ enum Table {
                 .init("lanewatch check rules", "Check rule files."),
                 .init("lanewatch run", "Watch this lane."),
             ],
-            commands: [run, check, test, replay, bundle, signal, demo, manual]),
+            commands: [run, check, test, replay, explain, rules, bundle, signal, demo, manual]),
         version: Version.text,
         files: [
             .init("/etc/lanewatch/lanewatch.yaml", "The configuration."),
             .init("/var/lib/lanewatch/", "The outbox: what is not yet delivered, and the engine's checkpoint."),
             .init("/run/lanewatch/pos.sock", "The socket of the POS application."),
+            .init("/run/lanewatch/control.sock", "The socket on which the running agent can be asked."),
             .init("/usr/share/lanewatch/rules/", "The shipped rules and their tests."),
         ],
         environment: [.init("NO_COLOR", "Plain text, also on a terminal.")],

@@ -37,7 +37,8 @@ final class LaneUnderTest {
             lane: "\(lane)"
             state: state
             rules: rules.yaml
-            socket: {path: pos.sock}
+            socket: {path: pos.sock, staff_users: ["\(getuid())"]}
+            control: {path: control.sock}
             metrics: {port: \(metricsPort)}
             log: {level: debug, format: json}
             kafka:
@@ -55,6 +56,7 @@ final class LaneUnderTest {
     }
 
     var configurationPath: String { folder.appending(path: "lanewatch.yaml").path }
+    var controlPath: String { folder.appending(path: "control.sock").path }
     var socketPath: String { folder.appending(path: "pos.sock").path }
     var databasePath: String { folder.appending(path: "state/outbox.sqlite").path }
 

@@ -65,6 +65,12 @@ import Testing
         var shadow = try change()
         shadow.intervention.shadow = true
         #expect(renamed.event(for: shadow, recorded: WallInstant(milliseconds: 0)).topic == "sco.rules.shadow")
+        shadow.intervention.topic = "sco.interventions.payment"
+        let told = renamed.event(for: shadow, recorded: WallInstant(milliseconds: 0))
+        #expect(told.topic == "sco.rules.shadow")
+        #expect(try JSONValue(parsing: told.value ?? [])["shadow"]?.bool == true)
+        let calling = renamed.event(for: try change(), recorded: WallInstant(milliseconds: 0))
+        #expect(try JSONValue(parsing: calling.value ?? [])["shadow"] == nil)
         var own = try change()
         own.intervention.topic = "sco.interventions.payment"
         #expect(renamed.event(for: own, recorded: WallInstant(milliseconds: 0)).topic == "sco.interventions.payment")

@@ -158,6 +158,22 @@ import YAML
         #expect(!wrong.printed.contains("warning"))
     }
 
+    @Test func aShadowRulesTopicIsWarnedAbout() {
+        let text = """
+            format: 1
+            rules:
+              - {id: a, on: touch, severity: info, clear_after: 1m, mode: shadow, topic: sco.managers}
+              - {id: b, on: keypad, severity: info, clear_after: 1m, mode: shadow, escalate: {after: 10s, topic: sco.managers}}
+              - {id: c, on: touch, severity: info, clear_after: 2m, mode: shadow, escalate: {after: 10s, severity: critical}}
+            """
+        let loaded = RuleFile.load(files: [("x.yaml", Array(text.utf8))])
+        #expect(
+            loaded.diagnostics.map(\.headline) == [
+                "x.yaml:3:78: warning: rule \"a\": \"topic\" counts for nothing while \"mode\" is shadow",
+                "x.yaml:4:82: warning: rule \"b\": \"topic\" counts for nothing while \"mode\" is shadow",
+            ])
+    }
+
     @Test func theDigestKnowsNamesBytesAndOrderButNotFolders() {
         func digest(_ files: [(String, String)]) -> String { load(files).ruleSet?.digest ?? "" }
         let base = digest([("a/10.yaml", names), ("a/20.yaml", rules)])

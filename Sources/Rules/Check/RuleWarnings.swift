@@ -8,6 +8,8 @@ struct RuleWarnings {
         var findings: Findings
         var place: SourceRange
         var clearAfter: SourceRange
+        var topic: SourceRange
+        var escalate: SourceRange
     }
 
     private var rules: [Placed] = []
@@ -21,7 +23,8 @@ struct RuleWarnings {
         rules.append(
             Placed(
                 rule: rule, findings: reader.findings, place: reader.place,
-                clearAfter: reader.mapping.range(of: "clear_after")))
+                clearAfter: reader.mapping.range(of: "clear_after"), topic: reader.mapping.range(of: "topic"),
+                escalate: reader.mapping.range(of: "escalate")))
     }
 
     /// - Parameter wall: nil: nobody says what the time is.
@@ -35,7 +38,10 @@ struct RuleWarnings {
         for entry in vocabulary.states.entries where !entry.isUsed {
             entry.findings.warning("no rule asks for state \(Shown.quoted(entry.name))", at: entry.range)
         }
-        for placed in rules { reportShortClear(placed, set) }
+        for placed in rules {
+            reportShortClear(placed, set)
+            reportShadowTopic(placed)
+        }
         if let wall { for silence in silences where silence.silence.until <= wall { reportOver(silence) } }
         reportShadowed()
     }
@@ -70,6 +76,16 @@ struct RuleWarnings {
         case .param(let name):
             if case .duration(let milliseconds)? = set.params[name] { return milliseconds } else { return nil }
         }
+    }
+
+    /// What a shadow rule raises goes to the shadow topic, whatever it names.
+    private func reportShadowTopic(_ placed: Placed) {
+        guard placed.rule.isShadow, placed.rule.isEnabled else { return }
+        let hasTopic = placed.rule.topic != TopicNames().interventions
+        guard hasTopic || placed.rule.escalations.contains(where: { $0.topic != placed.rule.topic }) else { return }
+        placed.findings.warning(
+            "rule \(Shown.quoted(placed.rule.id)): \"topic\" counts for nothing while \"mode\" is shadow",
+            at: hasTopic ? placed.topic : placed.escalate)
     }
 
     /// A rule that fires exactly when another one does, and tells the same topic. Rules in shadow mode are meant to.

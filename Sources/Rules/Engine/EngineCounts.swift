@@ -29,6 +29,8 @@ public struct EngineCounts: Hashable, Sendable {
     public var patternLimits = 0
     /// Timers that ran more than `RuleEngine.lateMilliseconds` after their deadline.
     public var lateTimers = 0
+    /// Attendants' verdicts that found no intervention of this lane, or one too long ago.
+    public var strayVerdicts = 0
 
     public init() {}
 }

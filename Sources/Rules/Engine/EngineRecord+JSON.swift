@@ -27,6 +27,8 @@ extension EngineRecord {
                 json.member("reason", stray.reason.rawValue)
                 stray.active.write(to: &json)
             }
+            json.name("ledger")
+            ledger.write(to: &json)
         }
     }
 
@@ -61,6 +63,8 @@ extension EngineRecord {
             }
             return StrayRecord(active: try ActiveRecord(stray), reason: reason)
         }
+        // Older versions kept none.
+        ledger = LedgerRecord(value["ledger"])
     }
 }
 

@@ -33,8 +33,11 @@ extension RuleEngine {
     private mutating func settleStrays() {
         for stray in strays {
             // The clear starts the cooldown of the rule that has its name now.
+            ledger.cleared(table.place(of: stray.active.intervention.rule), stray.active.intervention.rule)
             if let place = table.place(of: stray.active.intervention.rule), table.rules[place].cooldown > 0,
-                stray.active.key.count == table.rules[place].same.count
+                stray.active.key.count == table.rules[place].same.count,
+                // Nobody was called by a shadow rule: its clear holds back no call.
+                stray.active.intervention.shadow == table.rules[place].isShadow
             {
                 rememberClear(place, stray.active.key.isEmpty ? .lane : InstanceKey(stray.active.key))
             }
