@@ -28,6 +28,7 @@ enum Main {
         case "run": return RunCommand.perform(arguments)
         case "test": return TestCommand.perform(arguments)
         case "replay": return ReplayCommand.perform(arguments)
+        case "explain": return ExplainCommand.perform(arguments)
         case "check": return CheckCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)

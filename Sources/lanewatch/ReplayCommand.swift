@@ -1,7 +1,4 @@
-import CLinux
 import CommandLine
-import Glibc
-import Loop
 import Rules
 
 /// `lanewatch replay`: rules over a recording.
@@ -19,7 +16,8 @@ enum ReplayCommand {
         let path = arguments[Table.recording] ?? "-"
         var replay = Replay(set, store: arguments[Table.store] ?? "0")
         do throws(ReplayFault) {
-            guard try read(path, into: &replay) else { return 2 }
+            let input = RecordingInput(path, for: "replay")
+            guard try input.read({ (piece) throws(ReplayFault) in try replay.add(piece) }) else { return 2 }
             let waiting = try replay.finish { Terminal.out($0 + "\n") }
             Terminal.flush()
             for deadline in waiting { Terminal.error("still waiting: \(deadline.text)\n") }
@@ -34,27 +32,6 @@ enum ReplayCommand {
             let column = error.column.map { ":\($0)" } ?? ""
             Terminal.error("\(path == "-" ? "standard input" : path):\(error.line)\(column): error: \(error.message)\n")
             return 1
-        }
-    }
-
-    /// Feeds the recording in pieces; false where it cannot be read.
-    private static func read(_ path: String, into replay: inout Replay) throws(ReplayFault) -> Bool {
-        let raw = path == "-" ? dup(0) : lw_open(path, O_RDONLY | O_CLOEXEC, 0)
-        guard raw >= 0 else {
-            Terminal.error("lanewatch replay: cannot read \(path): \(SystemError.text(of: errno))\n")
-            return false
-        }
-        let descriptor = Descriptor(owning: raw)
-        var piece = [UInt8](repeating: 0, count: 1 << 20)
-        while true {
-            let count = Glibc.read(descriptor.raw, &piece, piece.count)
-            if count == 0 { return true }
-            if count < 0 {
-                if errno == EINTR { continue }
-                Terminal.error("lanewatch replay: cannot read \(path): \(SystemError.text(of: errno))\n")
-                return false
-            }
-            if count == piece.count { try replay.add(piece) } else { try replay.add(Array(piece[0..<count])) }
         }
     }
 }

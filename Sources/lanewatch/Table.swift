@@ -61,14 +61,35 @@ enum Table {
         "test", "run the tests of rule files",
         description: [
             "Runs each test in virtual time and compares the complete list of what came out with what the test expects. A "
-                + "failed test shows both, line by line."
+                + "failed test shows both as a timeline, with the signals between.",
+            "The last line counts the tests, and says how much of a lane's time they took and how long that was.",
         ],
         positionals: [testFiles],
-        examples: [.init("lanewatch test rules/*.test.yaml", "Runs the tests of the shipped rules.")],
+        options: [testExplain, testCoverage, failUnder, testFilter, testList, json],
+        examples: [
+            .init("lanewatch test rules/*.test.yaml", "Runs the tests of the shipped rules."),
+            .init(
+                "lanewatch test --filter decline --explain rules/lane.test.yaml",
+                "Runs those with decline in their name, and says what each signal did where one fails."),
+            .init("lanewatch test --coverage rules/*.test.yaml", "Says what of which rules no test has touched."),
+        ],
         exitCodes: [
-            .init(0, "Every test passed."), .init(1, "A test failed, or a file is wrong."),
-            .init(2, "Wrong usage, or a file cannot be read."),
+            .init(0, "Every test passed."),
+            .init(1, "A test failed, a file is wrong, or less than --fail-under is touched."),
+            .init(2, "Wrong usage, a file cannot be read, or no test has the filter's text in its name."),
         ])
+    static let testExplain = Option(
+        flag: "explain",
+        help: "With a failed test: what each signal did to the rules that differ, and the nearest miss.")
+    static let testCoverage = Option(
+        flag: "coverage",
+        help: "Which rules, and what of them (fired, cleared, escalated, muted, expired …), no test has touched.")
+    static let failUnder = Option(
+        "fail-under", "PERCENT", .integer(0...100),
+        help: "With --coverage: exit with 1 where less of the rules' branches is touched.")
+    static let testFilter = Option(
+        "filter", "TEXT", repeats: true, help: "Only tests with TEXT in their name. May be given more than once.")
+    static let testList = Option(flag: "list", help: "List the tests, with file and line, and run none.")
 
     // replay
     static let replayRules = Option(
@@ -89,6 +110,43 @@ enum Table {
             .init(
                 "lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl",
                 "Runs the shipped rules over a recording.")
+        ])
+
+    // explain
+    static let explainedRule = Positional("RULE", .text, .one, help: "The id of a rule: payment-timeout.")
+    static let explainedRecording = Positional(
+        "RECORDING", .file(suffixes: ["jsonl"]), .oneOrNone, help: "Signals as JSON Lines; - is standard input.")
+    static let explainRules = Option(
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml",
+        repeats: true, help: "Rule file. May be given more than once; together they are one set.")
+    static let explainedLane = Option("lane", "LANE", help: "Only this lane of a recording of several.")
+    static let explainAt = Option(
+        "at", "TIME",
+        help: "How the rule stood then, instead of what happened: after the first signal (4m10s), or of the clock "
+            + "(2026-01-05T10:04:10Z).")
+    static let explainAll = Option(
+        flag: "all", help: "Every signal; without it, of a long run that all did the same only the first and the last.")
+    static let explain = Command(
+        "explain", "say why a rule raised, or why not",
+        description: [
+            "Runs the rules over a recording and prints for one of them what each signal did to it: it armed a wait, "
+                + "answered one, counted as 2 of 3, did not count because the basket was closed. It ends with how often the "
+                + "rule raised, and with the nearest miss.",
+            "Times are from the recording's first signal on, as those of lanewatch replay.",
+        ],
+        positionals: [explainedRule, explainedRecording],
+        options: [explainRules, explainedLane, explainAt, explainAll],
+        examples: [
+            .init(
+                "lanewatch explain --rules rules/lane.yaml payment-timeout docs/tutorial/recording.jsonl",
+                "What happened to payments."),
+            .init(
+                "lanewatch explain --rules rules/lane.yaml --at 7m30s three-declines docs/tutorial/recording.jsonl",
+                "How that rule stood seven and a half minutes after the first signal."),
+        ],
+        exitCodes: [
+            .init(0, "It is told."), .init(1, "A rule file or the recording is wrong, or the rule is switched off."),
+            .init(2, "Wrong usage, no such rule, or a file cannot be read."),
         ])
 
     // signal
@@ -162,7 +220,7 @@ enum Table {
                 .init("lanewatch check rules/lane.yaml", "Check a rule file."),
                 .init("lanewatch run", "Watch this lane."),
             ],
-            commands: [run, check, test, replay, signal, demo, manual]),
+            commands: [run, check, test, replay, explain, signal, demo, manual]),
         version: Version.text,
         files: [
             .init("/etc/lanewatch/lanewatch.yaml", "The configuration."),

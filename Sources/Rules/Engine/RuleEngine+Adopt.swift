@@ -19,6 +19,10 @@ extension RuleEngine {
         var next = RuleEngine(old, table: new, taking: .adopting)
         next.counts = counts
         next.changes = changes
+        if noting != nil {
+            next.noting = noting
+            next.noteAdoption(of: self)
+        }
         next.settleStrays()
         next.armNewLasting()
         next.tellChangedTexts()
@@ -56,6 +60,9 @@ extension RuleEngine {
             let timer = TimerHeap.Timer(purpose: .lasting, rule: Int32(place))
             let handle = arm(timer, start, rule.wait, nil, .adopting)
             memory[place].lasting.timer = handle
+            if noting != nil {
+                note(place, .lane, .holds(until: LaneInstant(milliseconds: max(now, Self.sum(start, rule.wait)))))
+            }
         }
     }
 

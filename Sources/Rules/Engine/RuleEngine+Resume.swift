@@ -22,7 +22,9 @@ extension RuleEngine {
         let at = at.milliseconds
         ranAt = nil
         if let gapMilliseconds { runTimers(before: Self.difference(at, max(0, gapMilliseconds))) }
+        if noting != nil { noting?.moment = at }
         if gapMilliseconds.map({ $0 > gapLimitMilliseconds }) ?? true { forgetUnseen() }
+        if noting != nil { noting?.moment = nil }
         ranAt = at
         runTimers(before: at)
         ranAt = nil
@@ -34,11 +36,13 @@ extension RuleEngine {
     private mutating func forgetUnseen() {
         for place in memory.indices {
             counts.droppedByGap += memory[place].waits.count
+            if noting != nil { noteAllDropped(place, .gap) }
             dropWaits(place)
             if table.rules[place].form == .lasts, !table.rules[place].condition.isEmpty {
                 if memory[place].lasting.phase != .idle || !memory[place].active.isEmpty {
                     timers.cancel(&memory[place].lasting.timer)
                     memory[place].lasting.isSuspended = true
+                    if noting != nil { note(place, .lane, .unknown) }
                 }
             }
             memory[place].holds = table.rules[place].condition.isEmpty
@@ -71,6 +75,7 @@ extension RuleEngine {
         memory[place].lasting.isBroken = false
         memory[place].holds = holds
         guard holds else {
+            if noting != nil { noteEnded(place) }
             disarmLasting(place)
             memory[place].lasting.traces = []
             return clearAll(place, .resync, signal)
@@ -86,6 +91,7 @@ extension RuleEngine {
             let start = memory[place].lasting.start
             let handle = arm(timer, start, table.rules[place].wait, nil, .adopting)
             memory[place].lasting.timer = handle
+            if noting != nil { noteGoesOn(place) }
         }
     }
 }

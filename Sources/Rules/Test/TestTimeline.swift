@@ -50,6 +50,9 @@ public struct TestTimeline: Sendable {
         self.init(start: start, steps: given.map { .signal($0) }, length: length)
     }
 
+    /// When it ends, in milliseconds after `start`.
+    public var end: Int64 { max(length, steps.last?.end ?? 0) }
+
     /// The lane time of 0.
     public var zero: LaneInstant { LaneInstant(milliseconds: start.milliseconds) }
 
@@ -57,7 +60,15 @@ public struct TestTimeline: Sendable {
     ///
     /// - Parameter reloads: the tables that `! reload` steps name; one that is missing changes nothing.
     public func run(_ table: RuleTable, reloads: [String: RuleTable] = [:]) -> [Change] {
+        var noting: Noting?
+        return run(table, reloads: reloads, noting: &noting)
+    }
+
+    /// The same, with notes of what happened to the rules where `noting` is set.
+    public func run(_ table: RuleTable, reloads: [String: RuleTable], noting: inout Noting?) -> [Change] {
         var engine = RuleEngine(table: table)
+        engine.noting = noting
+        defer { noting = engine.noting }
         var table = table
         var changes: [Change] = []
         var clock: Int64 = 0
@@ -76,7 +87,9 @@ public struct TestTimeline: Sendable {
             case .restart(let after, let away):
                 changes += engine.idle(until: zero.advanced(byMilliseconds: after)).changes
                 // A snapshot of our own can be read; if ever not, the lane goes on without the restart.
+                let notes = engine.noting
                 engine = (try? RuleEngine(restoring: engine.snapshot(), table: table)) ?? engine
+                engine.noting = notes
                 changes += engine.resume(at: end, wall: wall(end), gapMilliseconds: away).changes
             case .suspend(_, let away):
                 changes += engine.resume(at: end, wall: wall(end), gapMilliseconds: away).changes
@@ -89,7 +102,6 @@ public struct TestTimeline: Sendable {
                 changes += engine.adopt(other, at: end, wall: wall(end)).changes
             }
         }
-        let end = max(length, steps.last?.end ?? 0)
         changes += engine.idle(until: zero.advanced(byMilliseconds: end), inclusive: true).changes
         return changes
     }
