@@ -88,7 +88,7 @@ enum Table {
         "fail-under", "PERCENT", .integer(0...100),
         help: "With --coverage: exit with 1 where less of the rules' branches is touched.")
     static let testFilter = Option(
-        "filter", "TEXT", repeats: true, help: "Only tests with TEXT in their name. May be given more than once.")
+        "filter", "TEXT", repeats: true, help: "Only tests with TEXT in their name.")
     static let testList = Option(flag: "list", help: "List the tests, with file and line, and run none.")
 
     // replay

@@ -150,7 +150,8 @@ struct TestCommand {
         let test = outcome.test
         Terminal.out(
             "\(Self.place(of: test, path)): \(Terminal.coloured("FAILED", "31;1")): \(test.name)\n"
-                + "    - expected, did not come   + came, was not expected   = both\n")
+                + "    - expected, did not come   + came, was not expected   = both"
+                + (notes == nil ? "   (--explain says why)\n" : "\n"))
         for line in TestTranscript(outcome, notes: notes ?? []).lines {
             let colour: String
             switch line.mark {
@@ -213,9 +214,6 @@ struct TestCommand {
             for line in coverage?.lines ?? [] { Terminal.out(line + "\n") }
             Terminal.out(
                 "\(passed) passed, \(failed) failed in \(milliseconds) ms of \(ExplainedTimes.text(laneTime))\n")
-            if failed > 0, !explains {
-                Terminal.error("lanewatch test --explain tells what each signal did to the rules that differ\n")
-            }
         }
         if let failUnder, let coverage, coverage.percent < failUnder {
             Terminal.error(

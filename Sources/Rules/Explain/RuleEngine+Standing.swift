@@ -87,7 +87,7 @@ extension RuleEngine {
             let muters = activeMuters(place).map { table.rules[$0].id }
             lines.append(
                 muters.isEmpty
-                    ? "not muted: \(Words.list(table.written[place].mutedBy, "or")) not raised"
+                    ? "not muted: \(Words.noneOf(table.written[place].mutedBy)) raised"
                     : "muted by \(Words.list(muters, "and"))")
         }
         if let end = rule.silencedUntil, wallNow < end { lines.append("silenced until \(end.rfc3339)") }

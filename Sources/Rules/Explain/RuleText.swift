@@ -87,6 +87,11 @@ enum Words {
         return words.dropLast().joined(separator: ", ") + " \(last) \(end)"
     }
 
+    /// `a is not`, `none of a, b is`
+    static func noneOf(_ words: [String]) -> String {
+        words.count == 1 ? "\(words[0]) is not" : "none of \(words.joined(separator: ", ")) is"
+    }
+
     /// `1 signal`, `3 signals`
     static func count(_ number: Int, _ one: String, _ many: String? = nil) -> String {
         "\(number) \(number == 1 ? one : many ?? one + "s")"
