@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
 
         // The core: values in, values out; no clock, no thread, no I/O.
@@ -45,19 +46,20 @@ let package = Package(
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
         module("Net", ["Loop", "CLinux"]),
+        module("Signing", ["COpenSSL"]),
         module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(
             "Agent",
             [
-                "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "Delivery", "Net", "CommandLine",
-                "Telemetry", "CLinux",
+                "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "Delivery", "Net", "Signing",
+                "CommandLine", "Telemetry", "CLinux",
             ]),
         .executableTarget(
             name: "lanewatch",
             dependencies: [
                 "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry",
-                "CLinux",
+                "Signing", "CLinux",
             ],
             swiftSettings: strict),
 
@@ -79,11 +81,13 @@ let package = Package(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux", "outbox-probe"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
+        tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
             "Integration", ["Feeds", "Kafka", "Lane", "lanewatch", "bed-probe"]),
-        tests("AgentTests", ["Agent", "Lane", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux"]),
+        tests(
+            "AgentTests", ["Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )

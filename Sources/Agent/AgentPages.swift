@@ -58,7 +58,12 @@ import Telemetry
                 checks.append(.init("topic \(held.topic)", .degraded, "not sent to: \(held.reason.rawValue)"))
             }
         }
-        if agent.lastReloadWasRefused {
+        if agent.isRolledBack {
+            checks.append(
+                .init(
+                    "rules", .degraded,
+                    "the files' rules raised far too much and were rolled back; older ones are in force"))
+        } else if agent.lastReloadWasRefused {
             checks.append(.init("rules", .degraded, "the newest rules were refused; older ones are in force"))
         }
         return HealthReport(checks)
@@ -88,6 +93,11 @@ import Telemetry
         collectDelivery(&scrape)
         scrape.set(.reloads, ["taken"], agent.reloads)
         scrape.set(.reloads, ["refused"], agent.refusedReloads)
+        scrape.set(.rollbacks, [], agent.rollbacks)
+        if let trial = agent.runner?.rollout?.trial {
+            scrape.set(.trialRaised, [], trial.raised)
+            scrape.set(.trialLimit, [], trial.limit)
+        }
     }
 
     private func collectRunner(_ scrape: inout Scrape) {

@@ -44,6 +44,7 @@ extension LaneRunner {
                 pause = 0
             } catch {
                 commitFailures += 1
+                rollout?.isDirty = true
                 hooks.log(
                     Notice(.error, "the outbox did not take a commit; it is tried again", [.init("error", "\(error)")]))
                 putBack(taken)
@@ -79,6 +80,11 @@ extension LaneRunner {
         if commit.snapshot != nil || !taken.due.isEmpty {
             // With every change: a replay must come as far as what was told.
             commit.facts[Facts.clock] = .some(clock.saved(last: max(lastInstant, clock.now())).json)
+        }
+        // With the changes that it counts, so that each counts once whatever happens.
+        if rollout?.isDirty == true, commit.snapshot != nil || !taken.events.isEmpty || !taken.facts.isEmpty {
+            commit.facts[Facts.rollout] = rollout.map(\.json)
+            rollout?.isDirty = false
         }
         return commit
     }

@@ -22,6 +22,10 @@ import Rules
         public var onDetection: @LoopActor (Double) -> Void = { _ in }
         /// A feed's readings were dropped for want of room, and there is room again: it should look anew.
         public var onOverflowOver: @LoopActor (FeedKind) -> Void = { _ in }
+        /// The rule set on trial raises far too much; it is to be rolled back.
+        public var onRunaway: @LoopActor () -> Void = {}
+        /// The rule set on trial has been watched long enough.
+        public var onProven: @LoopActor () -> Void = {}
         /// The outbox cannot go on; the agent should end and be started again.
         public var onBroken: @LoopActor (OutboxError) -> Void = { _ in }
         public var log: @LoopActor (Notice) -> Void = { _ in }
@@ -65,6 +69,9 @@ import Rules
     var suspendedNanoseconds = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
     var wallOffset: Int64
     var laneState = LaneStateReport()
+    /// Nil where no rule set is ever on trial.
+    var rollout: Rollout?
+    var trialEnd: EventLoop.Deadline?
     var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
     /// Which rule did what, for counting.
@@ -208,6 +215,7 @@ import Rules
             let isOfSignal = cause != nil && change.cause == cause
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
             changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
+            if change.kind == .raise && !change.intervention.shadow { rollout?.raised(at: change.at) }
             hooks.onChange(change)
         }
         laneState.isDirty = true
@@ -218,6 +226,7 @@ import Rules
         armDeadline()
         armHeartbeat()
         flush()
+        watchTrial()
     }
 
     /// A suspend is a time in which nothing was seen; a wall clock that was set counts for `at` from now on.
@@ -308,6 +317,10 @@ enum Facts {
     static let clock = "clock"
     /// The rule files in force, as JSON: a journal is replayed under the rules it was written under.
     static let rules = "rules"
+    /// The rule set that goes back into force when the one on trial is rolled back; as `rules`.
+    static let provenRules = "rules.proven"
+    /// What is known of the set on trial, and of what is usual here.
+    static let rollout = "rules.rollout"
     /// Digest of the configuration that was last reported.
     static let configuration = "configuration"
 }

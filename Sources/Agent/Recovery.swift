@@ -17,11 +17,11 @@ struct Recovery {
     let lastDigest: String?
 
     init(
-        _ recovered: Recovered, rules: RuleFiles, identity: LaneIdentity, localTime: any LocalTime, clock: LaneClock,
-        watchedUntil: LaneInstant?, away: Int64?
+        _ recovered: Recovered, rules: RuleFiles, last: RuleFiles? = nil, identity: LaneIdentity,
+        localTime: any LocalTime, clock: LaneClock, watchedUntil: LaneInstant?, away: Int64?
     ) {
         let table = RuleTable(rules.set, lane: identity, localTime: localTime)
-        let kept = RuleFiles.restored(from: recovered.facts[Facts.rules])
+        let kept = last ?? RuleFiles.restored(from: recovered.facts[Facts.rules])
         lastDigest = kept?.set.digest
         let oldTable = kept.map { RuleTable($0.set, lane: identity, localTime: localTime) }
         if recovered.hasPast && oldTable == nil {

@@ -12,12 +12,36 @@ public struct RuleFiles: Sendable {
 
     /// Reads and checks `paths` as one set. Nil where one cannot be read or is wrong; `diagnostics` says why, and holds
     /// warnings otherwise.
-    public static func load(_ paths: [String]) -> (rules: RuleFiles?, diagnostics: [Diagnostic]) {
+    ///
+    /// A path that ends in `.bundle` is a bundle: its files take its place, once `trust` has nothing against it.
+    public static func load(
+        _ paths: [String], trust: RuleTrust = .everybody
+    ) -> (rules: RuleFiles?, diagnostics: [Diagnostic]) {
         var files: [(name: String, bytes: [UInt8])] = []
         var unreadable: [Diagnostic] = []
+        func refuse(_ path: String, _ message: String, _ help: String?) {
+            unreadable.append(
+                Diagnostic(file: path, range: nil, severity: .error, message: message, help: help, source: nil))
+        }
         for path in paths {
             do throws(SystemError) {
-                files.append((path, try FileBytes.read(path, limit: limit)))
+                let bytes = try FileBytes.read(path, limit: limit)
+                guard path.hasSuffix(".bundle") else {
+                    if trust.isRequired {
+                        refuse(
+                            path, "it is not signed, and this lane takes signed rules only",
+                            "make a bundle of it: lanewatch bundle --key KEY FOLDER")
+                    }
+                    files.append((path, bytes))
+                    continue
+                }
+                do throws(BundleFault) {
+                    let bundle = try RuleBundle(decoding: bytes)
+                    if let (message, help) = trust.refusal(of: bundle) { refuse(path, message, help) }
+                    for file in bundle.files { files.append(("\(path)/\(file.name)", file.bytes)) }
+                } catch {
+                    refuse(path, error.message, error.help)
+                }
             } catch {
                 unreadable.append(
                     Diagnostic(

@@ -24,31 +24,42 @@ import Rules
     public private(set) var runner: LaneRunner?
     public private(set) var pump: Pump?
     public private(set) var feeds: [any Feed] = []
-    public private(set) var rules: RuleFiles
+    public internal(set) var rules: RuleFiles
+    /// The last set that is not on trial.
+    var proven: RuleFiles
     /// Reloads that were refused because the new rules were wrong.
     public private(set) var refusedReloads = 0
     public private(set) var reloads = 0
     public private(set) var lastReloadWasRefused = false
+    /// The files hold a rule set that this agent took back; an older one is in force.
+    public internal(set) var isRolledBack = false
+    /// Rule sets that were rolled back.
+    public internal(set) var rollbacks = 0
+    /// Whose rule sets are taken.
+    public let trust: RuleTrust
     public let startedAt = Boottime.milliseconds()
     let detection = DetectionTimes()
 
     private let outbox: Outbox
-    private let localTime: any LocalTime
+    let localTime: any LocalTime
     private let hooks: Hooks
-    private let log: @LoopActor (Notice) -> Void
+    let log: @LoopActor (Notice) -> Void
     public private(set) var recorder: Recorder?
     private var isStopped = false
 
     /// - Parameters:
+    ///   - trust: Asked at each reload; `rules` have been judged by it already.
     ///   - outbox: Open; the agent closes it.
     ///   - log: Where all modules' words go. Called on the lane's thread.
     public nonisolated init(
-        _ configuration: Configuration, rules: RuleFiles, outbox: Outbox, localTime: any LocalTime,
-        hooks: Hooks = Hooks(),
+        _ configuration: Configuration, rules: RuleFiles, trust: RuleTrust = .everybody, outbox: Outbox,
+        localTime: any LocalTime, hooks: Hooks = Hooks(),
         log: @escaping @LoopActor (Notice) -> Void
     ) {
         self.configuration = configuration
         self.rules = rules
+        proven = rules
+        self.trust = trust
         self.outbox = outbox
         self.localTime = localTime
         self.hooks = hooks
@@ -62,17 +73,21 @@ import Rules
         do {
             for notice in outbox.notices { log(notice) }
             let recovered = try await outbox.recover()
+            let inForce = RulesInForce(files: rules, facts: recovered.facts, settings: configuration.rollout)
+            rules = inForce.rules
+            proven = inForce.proven
+            isRolledBack = inForce.isRolledBack
             let saved = Self.lastKnown(recovered)
             let (clock, known) = LaneClock.begin(
                 after: saved, boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: LaneClock.isWallSynchronised)
             let away = saved == nil && recovered.hasPast ? nil : known
             let recovery = Recovery(
-                recovered, rules: rules, identity: configuration.identity, localTime: localTime, clock: clock,
-                watchedUntil: saved?.last, away: away)
+                recovered, rules: rules, last: inForce.last, identity: configuration.identity, localTime: localTime,
+                clock: clock, watchedUntil: saved?.last, away: away)
             for notice in recovery.notices { log(notice) }
             let pump = try await startPump()
-            let runner = startRunner(recovery, recovered, clock, pump)
+            let runner = startRunner(recovery, recovered, clock, pump, inForce, away)
             try startFeeds(runner)
             tellStart(recovered, away)
         } catch {
@@ -101,7 +116,8 @@ import Rules
     }
 
     private func startRunner(
-        _ recovery: Recovery, _ recovered: Recovered, _ clock: LaneClock, _ pump: Pump
+        _ recovery: Recovery, _ recovered: Recovered, _ clock: LaneClock, _ pump: Pump, _ inForce: RulesInForce,
+        _ away: Int64?
     ) -> LaneRunner {
         let messages = LaneMessages(
             identity: configuration.identity, topics: configuration.topics, rulesDigest: rules.set.digest)
@@ -110,6 +126,8 @@ import Rules
         hooks.onDetection = { [detection] seconds in detection.add(seconds) }
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
+        hooks.onRunaway = { [weak self] in self?.rollBack() }
+        hooks.onProven = { [weak self] in self?.prove() }
         hooks.log = log
         let log = self.log
         if let recording = configuration.recording {
@@ -139,6 +157,11 @@ import Rules
         self.runner = runner
         var facts = recovery.facts
         facts[Facts.configuration] = Array(configuration.digest.utf8)
+        facts[Facts.provenRules] = proven.kept
+        runner.rollout = inForce.rollout
+        runner.rollout?.wasAway(milliseconds: away ?? 0)
+        if inForce.isNew { beginTrial(runner) }
+        if isRolledBack { tellRolledBack() }
         runner.begin(recovery.steps, known: recovered.lastChange, facts: facts)
         tellAudit(runner, recovered, lastDigest: recovery.lastDigest)
         return runner
@@ -217,7 +240,7 @@ import Rules
     /// Reads the rule files again. With any error the old set stays, the errors are logged, and nothing changes.
     @discardableResult
     public func reload() -> Bool {
-        let (loaded, diagnostics) = RuleFiles.load(configuration.ruleFiles)
+        let (loaded, diagnostics) = RuleFiles.load(configuration.ruleFiles, trust: trust)
         for diagnostic in diagnostics {
             log(
                 Notice(
@@ -225,21 +248,36 @@ import Rules
                     [.init("error", diagnostic.headline)]))
         }
         guard let loaded, let runner else {
-            refusedReloads += 1
-            lastReloadWasRefused = true
-            log(
-                Notice(
-                    .error, "the new rules are refused; the old ones stay", [.init("rules.digest", rules.set.digest)]))
+            refuseReload("the new rules are refused; the old ones stay")
             return false
         }
+        if runner.rollout?.refused.contains(loaded.set.digest) == true {
+            isRolledBack = true
+            refuseReload("these rules were rolled back before; the old ones stay until the files hold others")
+            return false
+        }
+        isRolledBack = false
+        takeOver(loaded, runner)
+        return true
+    }
+
+    private func refuseReload(_ why: String) {
+        refusedReloads += 1
+        lastReloadWasRefused = true
+        log(Notice(.error, why, [.init("rules.digest", rules.set.digest)]))
+    }
+
+    private func takeOver(_ loaded: RuleFiles, _ runner: LaneRunner) {
         reloads += 1
         lastReloadWasRefused = false
+        let isOther = loaded.set.digest != rules.set.digest
+        let isProven = loaded.set.digest == proven.set.digest
         rules = loaded
+        if isProven { runner.endTrial { $0.cancel() } } else if isOther { beginTrial(runner) }
         runner.adopt(
-            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime), facts: [Facts.rules: loaded.kept]
-        )
+            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime),
+            facts: [Facts.rules: loaded.kept, Facts.provenRules: proven.kept])
         log(Notice(.info, "new rules are in force", [.init("rules.digest", loaded.set.digest)]))
-        return true
     }
 
     /// Stops everything, the last first: feeds, merge point with its last commit, delivery, outbox. Below 5 s.

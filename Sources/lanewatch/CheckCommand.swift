@@ -20,7 +20,12 @@ enum CheckCommand {
             diagnostics += file.diagnostics
             if let configuration = file.configuration {
                 diagnostics += KafkaSettings.diagnostics(configuration, file.source)
-                diagnostics += RuleFiles.load(configuration.ruleFiles).diagnostics
+                let (trust, faults) = RuleTrust.load(configuration, file.source)
+                diagnostics += faults
+                // With a key missing, what is said of signatures would mislead.
+                if faults.isEmpty {
+                    diagnostics += RuleFiles.load(configuration.ruleFiles, trust: trust).diagnostics
+                }
             }
         } else {
             guard !files.isEmpty else {

@@ -1,5 +1,5 @@
+import Agent
 import CommandLine
-import Glibc
 import Lane
 import Rules
 import YAML
@@ -15,16 +15,11 @@ struct ExplainCommand {
                     + "Try \"lanewatch explain --help\".\n")
             return 2
         }
-        var files: [(name: String, bytes: [UInt8])] = []
-        for path in arguments.all(Table.explainRules) {
-            guard let bytes = Files.read(path, for: "explain") else { return 2 }
-            files.append((path, bytes))
-        }
-        let (set, diagnostics) = RuleFile.load(files: files)
+        let (loaded, diagnostics) = RuleFiles.load(arguments.all(Table.explainRules))
         for diagnostic in diagnostics where diagnostic.severity == .error {
             Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2)))
         }
-        guard let set else { return 1 }
+        guard let set = loaded?.set else { return 1 }
         guard let found = set.rules.first(where: { $0.id == rule }) else {
             let names = set.rules.map(\.id)
             let near = EditDistance.nearest(to: rule, among: names).map { "; did you mean \"\($0)\"?" }
@@ -50,17 +45,27 @@ struct ExplainCommand {
     private let isWhole: Bool
 
     private func run(at text: String?) -> Int32 {
+        do throws(RecordingRun.Failure) {
+            return try told(at: text)
+        } catch {
+            Terminal.error(error.message)
+            return error.code
+        }
+    }
+
+    private func told(at text: String?) throws(RecordingRun.Failure) -> Int32 {
         var stop: LaneInstant?
-        // Read twice where the first signal must be known before: standard input is kept for that.
-        let input = RecordingInput(recording, for: "explain", isReadTwice: text != nil)
+        var kept: [UInt8]?
         if let text {
             if let wall = WallInstant(rfc3339: text) {
                 stop = LaneInstant(milliseconds: wall.milliseconds)
             } else if let offset = ExplainedTimes.milliseconds(of: text) {
-                // No rules, no notes: only to find the first signal.
-                guard let (replay, code) = replayed(RuleSet(), stop: nil, input) else { return 1 }
-                if code != 0 { return code }
-                stop = replay.start?.advanced(byMilliseconds: offset)
+                // Read twice, the first time without rules, as the first signal must be known; a pipe is kept for that.
+                if recording == "-" {
+                    guard let bytes = Files.read("/dev/stdin", for: "explain") else { return 2 }
+                    kept = bytes
+                }
+                stop = try replayed(RuleSet(), stop: nil, kept).start?.advanced(byMilliseconds: offset)
             } else {
                 Terminal.error(
                     "lanewatch explain: --at must be a time after the first signal (4m10s) or of the clock "
@@ -68,8 +73,7 @@ struct ExplainCommand {
                 return 2
             }
         }
-        guard let (replay, code) = replayed(set, stop: stop, input) else { return 1 }
-        if code != 0 { return code }
+        let replay = try replayed(set, stop: stop, kept)
         guard let zero = replay.start else {
             Terminal.error("lanewatch explain: \(name) holds no signals\n")
             return 1
@@ -99,23 +103,41 @@ struct ExplainCommand {
 
     private var name: String { recording == "-" ? "standard input" : recording }
 
-    /// The recording under `set`, and 0 or the exit code of what went wrong, which has been told.
+    /// What a recording came to under a rule set.
+    private struct Replayed {
+        var start: LaneInstant?
+        var end: LaneInstant?
+        /// By name.
+        var engines: [(lane: String, engine: RuleEngine)]
+    }
+
+    /// Runs the recording, or `kept`, which holds it, under `set`: up to `stop`, or to its end with notes of the rule.
     private func replayed(
-        _ set: RuleSet, stop: LaneInstant?, _ input: RecordingInput
-    ) -> (replay: Replay, code: Int32)? {
-        var replay = Replay(set, store: "0")
-        replay.noting = stop == nil ? Noting(rules: [rule.id]) : nil
-        replay.onlyLane = lane
-        replay.stop = stop
-        do throws(ReplayFault) {
-            guard try input.read({ (piece) throws(ReplayFault) in try replay.add(piece) }) else { return (replay, 2) }
-            _ = try replay.finish { _ in }
-            return (replay, 0)
-        } catch {
-            let column = error.column.map { ":\($0)" } ?? ""
-            Terminal.error("\(name):\(error.line)\(column): error: \(error.message)\n")
-            return nil
+        _ set: RuleSet, stop: LaneInstant?, _ kept: [UInt8]?
+    ) throws(RecordingRun.Failure) -> Replayed {
+        let parts = kept == nil ? RecordingRun.parts(for: recording) : 1
+        var replays = (0..<parts).map { part in
+            var replay = Replay(set, store: "0", part: part, of: parts)
+            replay.noting = stop == nil ? Noting(rules: [rule.id]) : nil
+            replay.onlyLane = lane
+            replay.stop = stop
+            return replay
         }
+        do throws(ReplayFault) {
+            if let kept { try replays[0].add(kept) }
+        } catch { throw RecordingRun.failure(error, recording) }
+        if kept == nil {
+            let progress = Progress("reading", total: RecordingRun.size(of: recording))
+            let result = RecordingRun.run(recording, replays, "explain", progress)
+            progress.end()
+            replays = try result.get()
+        }
+        do throws(ReplayFault) {
+            _ = try Replay.finish(&replays) { _ in }
+        } catch { throw RecordingRun.failure(error, recording) }
+        return Replayed(
+            start: replays.compactMap(\.start).min(), end: replays.compactMap(\.end).max(),
+            engines: replays.flatMap(\.engines).sorted { $0.lane.utf8.lexicographicallyPrecedes($1.lane.utf8) })
     }
 
     // MARK: Telling

@@ -23,7 +23,7 @@ enum RunCommand {
         for number in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
-        guard let (configuration, rules) = load(arguments[Table.config] ?? "") else { return 1 }
+        guard let (configuration, rules, trust) = load(arguments[Table.config] ?? "") else { return 1 }
         let log = makeLog(configuration)
         let localTime = StoreZone(name: configuration.timezone)
         do {
@@ -35,7 +35,7 @@ enum RunCommand {
                 kill(getpid(), SIGUSR1)
             }
             let agent = LaneAgent(
-                configuration, rules: rules, outbox: outbox, localTime: localTime, hooks: hooks
+                configuration, rules: rules, trust: trust, outbox: outbox, localTime: localTime, hooks: hooks
             ) { log.note($0) }
             let pages = AgentPages(agent, log: log)
             try Blocking.run { try await agent.start() }
@@ -67,22 +67,29 @@ enum RunCommand {
     }
 
     /// The configuration and its rules; nil, with every fault told, where one is wrong.
-    private static func load(_ path: String) -> (Configuration, RuleFiles)? {
+    private static func load(_ path: String) -> (Configuration, RuleFiles, RuleTrust)? {
         guard let bytes = Files.read(path, for: "run") else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         var diagnostics = file.diagnostics
         var rules: RuleFiles?
+        var trust = RuleTrust.everybody
         if let configuration = file.configuration {
             diagnostics += KafkaSettings.diagnostics(configuration, file.source)
-            let loaded = RuleFiles.load(configuration.ruleFiles)
-            diagnostics += loaded.diagnostics
-            rules = loaded.rules
+            let keys = RuleTrust.load(configuration, file.source)
+            trust = keys.0
+            diagnostics += keys.1
+            // With a key missing, what is said of signatures would mislead.
+            if keys.1.isEmpty {
+                let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust)
+                diagnostics += loaded.diagnostics
+                rules = loaded.rules
+            }
         }
         for diagnostic in diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
         guard let configuration = file.configuration, let rules,
             !diagnostics.contains(where: { $0.severity == .error })
         else { return nil }
-        return (configuration, rules)
+        return (configuration, rules, trust)
     }
 
     private static func makeLog(_ configuration: Configuration) -> Log {

@@ -172,7 +172,7 @@ extension Integration {
         }
 
         @Test func everyCommandHasExamplesInItsHelp() throws {
-            for command in ["run", "check", "test", "replay", "signal", "demo", "manual"] {
+            for command in ["run", "check", "test", "replay", "bundle", "signal", "demo", "manual"] {
                 let (code, output) = try run(command, "--help")
                 #expect(code == 0)
                 #expect(output.contains("Examples:"), "\(command)")

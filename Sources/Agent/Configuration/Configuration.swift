@@ -11,6 +11,10 @@ public struct Configuration: Sendable {
     public var stateFolder = "/var/lib/lanewatch"
     /// Rule files, in order; absolute.
     public var ruleFiles: [String] = []
+    /// Whose rule sets are taken.
+    public var signing = Signing()
+    /// How long a new rule set is watched, and what is too much; nil lets every set be.
+    var rollout: Rollout.Settings? = Rollout.Settings()
     /// The socket takes every signal of the catalogue, whoever should bring it. For demonstrations and tests.
     public var isSimulated = false
     public var socket: Socket? = Socket()
@@ -51,6 +55,13 @@ public struct Configuration: Sendable {
         public var lineBytes = 64 << 10
         public var connections = 64
 
+        public init() {}
+    }
+
+    public struct Signing: Sendable {
+        public var isRequired = false
+        /// Files with public keys, absolute, and where they stand.
+        public var keys: [(path: String, range: SourceRange)] = []
         public init() {}
     }
 

@@ -47,7 +47,8 @@ private struct Reader {
             let top = YAMLMapping(
                 root, "the configuration",
                 keys: [
-                    "format", "store", "lane", "timezone", "state", "rules", "simulate", "socket", "devices", "kafka",
+                    "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
+                    "devices", "kafka",
                     "topics", "recording", "outbox", "limits", "metrics", "log",
                 ], findings)
         else { return }
@@ -60,6 +61,8 @@ private struct Reader {
         if let zone = top.text("timezone") { configuration.timezone = timezone(zone, at: top.range(of: "timezone")) }
         if let state = top.text("state") { configuration.stateFolder = path(state) }
         configuration.ruleFiles = top.texts("rules").map { path($0.text) }
+        readSigning(top, &configuration)
+        readRollout(top, &configuration)
         configuration.isSimulated = top.bool("simulate") ?? false
         readSocket(top, &configuration)
         readDevices(top, &configuration)
@@ -94,7 +97,32 @@ private struct Reader {
         return zone
     }
 
-    private func path(_ text: String) -> String { text.hasPrefix("/") ? text : "\(folder)/\(text)" }
+    private func path(_ text: String) -> String { text.hasPrefix("/") || folder == "." ? text : "\(folder)/\(text)" }
+
+    private func readSigning(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        guard let map = top.mapping("signing", "\"signing\"", keys: ["required", "keys"]) else { return }
+        configuration.signing.isRequired = map.bool("required") ?? false
+        configuration.signing.keys = map.texts("keys", allowsEmpty: true).map { (path($0.text), $0.node.range) }
+        if configuration.signing.isRequired && configuration.signing.keys.isEmpty {
+            findings.error(
+                "signed rules are required, but no key is given: no rules could ever be taken",
+                at: map.range(of: "required"), help: "name files with public keys: keys: [/etc/lanewatch/rules.pub.pem]"
+            )
+        }
+    }
+
+    private func readRollout(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        if let node = top["rollout"], node.scalar?.bool == false {
+            configuration.rollout = nil
+            return
+        }
+        guard let map = top.mapping("rollout", "\"rollout\"", keys: ["watch", "multiple", "at_least"]) else { return }
+        var rollout = Rollout.Settings()
+        if let value = map.duration("watch", in: 60_000...86_400_000) { rollout.watchMilliseconds = value }
+        if let value = map.int("multiple", in: 1...1000) { rollout.multiple = Int(value) }
+        if let value = map.int("at_least", in: 1...100_000) { rollout.atLeast = Int(value) }
+        configuration.rollout = rollout
+    }
 
     private func readSocket(_ top: YAMLMapping, _ configuration: inout Configuration) {
         if let node = top["socket"], node.scalar?.bool == false {

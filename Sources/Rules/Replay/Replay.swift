@@ -17,6 +17,7 @@ public struct Replay: Sendable {
         public var ignored = 0
         /// Of all lanes' engines.
         public var raised = 0
+        public init() {}
     }
 
     /// A deadline after the end of the recording.
@@ -46,8 +47,14 @@ public struct Replay: Sendable {
         var signals: Int64 = 0
         /// In order of time: when, and the result line without its time.
         var results: [(at: Int64, text: String)] = []
+        /// Instead of `results`, where they are asked for.
+        var episodes: EpisodeLog?
 
         mutating func keep(_ changes: [Change]) {
+            if episodes != nil {
+                for change in changes { episodes?.add(change) }
+                return
+            }
             for change in changes {
                 if let text = ResultLine.withoutTime(change) { results.append((change.at.milliseconds, text)) }
             }
@@ -79,14 +86,18 @@ public struct Replay: Sendable {
 
     private let part: Int
     private let parts: Int
+    private let keepsEpisodes: Bool
 
     /// - Parameters:
     ///   - store: what interventions' ids are made of, with the lane.
     ///   - defaultLane: the lane of lines that name none.
+    ///   - keepsEpisodes: to be ended by `Replay.episodes(_:)`; there are no result lines then.
     ///   - part: which lanes this replay runs, 0 to `of` − 1; it passes over the others.
     public init(
-        _ set: RuleSet, store: String = "0000", defaultLane: String = "L07", part: Int = 0, of parts: Int = 1
+        _ set: RuleSet, store: String = "0000", defaultLane: String = "L07", keepsEpisodes: Bool = false,
+        part: Int = 0, of parts: Int = 1
     ) {
+        self.keepsEpisodes = keepsEpisodes
         self.part = part
         self.parts = max(1, parts)
         self.set = set
@@ -215,7 +226,7 @@ public struct Replay: Sendable {
         latest = lanes.count
         var engine = RuleEngine(table: table)
         engine.noting = noting
-        lanes.append(Track(name: name, engine: engine))
+        lanes.append(Track(name: name, engine: engine, episodes: keepsEpisodes ? EpisodeLog() : nil))
         laneByName[name] = latest
         return latest
     }
@@ -307,6 +318,26 @@ public struct Replay: Sendable {
     /// The lanes that the recording holds and their engines, by name.
     public var engines: [(lane: String, engine: RuleEngine)] {
         lanes.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }.map { ($0.name, $0.engine) }
+    }
+
+    /// Takes the last lines and gives the interventions instead of result lines, by lane: what comparisons are made of.
+    public static func episodes(_ parts: inout [Replay]) throws(ReplayFault) -> RecordedEpisodes {
+        for part in parts.indices { try parts[part].takeLastLine() }
+        var recorded = RecordedEpisodes()
+        let last = parts.map(\.last).max() ?? 0
+        recorded.first = parts.map(\.first).min() ?? 0
+        recorded.last = max(recorded.first, last)
+        for part in parts.indices {
+            for lane in parts[part].lanes.indices {
+                _ = parts[part].end(lane, at: last)
+                let track = parts[part].lanes[lane]
+                recorded.lanes[track.name] = track.episodes?.episodes ?? []
+            }
+            recorded.counts.signals += parts[part].counts.signals
+            recorded.counts.ignored += parts[part].counts.ignored
+            recorded.counts.raised += parts[part].counts.raised
+        }
+        return recorded
     }
 
     private mutating func takeLastLine() throws(ReplayFault) {

@@ -38,6 +38,14 @@ extension Metric {
         "lanewatch_rules_loaded", .gauge, "Rules in force", labels: ["digest"])
     public static let reloads = Metric(
         "lanewatch_reloads_total", .counter, "Reloads of rules and configuration", labels: ["outcome"])
+    public static let rollbacks = Metric(
+        "lanewatch_rules_rollbacks_total", .counter, "Rule sets that raised far too much and were rolled back")
+    public static let trialRaised = Metric(
+        "lanewatch_rules_trial_raised", .gauge,
+        "Interventions raised by the rule set that is on trial; absent without one")
+    public static let trialLimit = Metric(
+        "lanewatch_rules_trial_limit", .gauge, "A rule set on trial that raises more is rolled back; absent without one"
+    )
 
     // The outbox.
     public static let outboxMessages = Metric(
@@ -94,7 +102,8 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, detection, rulesLoaded, reloads, outboxMessages, outboxOldest,
+        interventionsOpen, suppressed, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
+        outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
