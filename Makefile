@@ -14,7 +14,7 @@ setup: ## Install what is missing: Debian packages; say how to get Swift
 	@scripts/setup
 
 demo: setup release ## Run the main job on an embedded Kafka and a simulated lane (FOR=30s)
-	.build-release/release/lanewatch demo --for $(FOR) --rules rules/lane.yaml
+	.build-release/release/lanewatch demo --for $(FOR) --rules rules
 
 build: setup ## Build for debugging; import arrows and warnings are errors
 	$(SWIFT_BUILD)
@@ -37,7 +37,7 @@ test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=fold
 
 scenarios: ## Run the tests of the shipped rules as a rule author does
 	$(SWIFT_BUILD) --product lanewatch
-	.build/debug/lanewatch check rules/lane.yaml
+	.build/debug/lanewatch check rules
 	.build/debug/lanewatch test rules/*.test.yaml
 
 bench: setup ## Print the benchmarks' table: ratios against peers and floors of the same run
@@ -58,8 +58,9 @@ generate: ## Write the generated files: the signal catalogue, reference pages, m
 
 install: release ## Install below PREFIX (/usr), DESTDIR honoured
 	install -D -m 755 .build-release/release/lanewatch $(DESTDIR)$(PREFIX)/bin/lanewatch
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch/rules rules/lane.yaml rules/lane.test.yaml rules/signals.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch/rules $(wildcard rules/*.yaml)
 	install -D -m 644 docs/reference/lanewatch.yaml $(DESTDIR)$(PREFIX)/share/lanewatch/lanewatch.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch docs/reference/rules.schema.json docs/reference/tests.schema.json
 	install -D -m 644 systemd/lanewatch.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lanewatch.service
 	install -D -m 644 systemd/lanewatch.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lanewatch.conf
 	install -D -m 644 systemd/60-lanewatch.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-lanewatch.rules

@@ -41,7 +41,7 @@ let package = Package(
 
         // The shell.
         module("Loop", ["CLinux"]),
-        module("Feeds", ["Lane", "Loop", "CLinux", "CEvdev", "CUdev", "CXKBCommon"]),
+        module("Feeds", ["Lane", "Loop", "Net", "CLinux", "CEvdev", "CUdev", "CXKBCommon"]),
         module("Outbox", ["Lane", "Loop", "CLinux", "CSQLite"]),
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
@@ -71,7 +71,7 @@ let package = Package(
         tests("YAMLTests", ["YAML", "Lane"]),
         tests("RulesTests", ["Rules", "Lane", "YAML", "LaneTesting"], resources: ["Golden"]),
         tests("LoopTests", ["Loop", "CLinux"]),
-        tests("FeedsTests", ["Feeds", "Lane", "Loop", "LaneTesting", "CLinux", "bed-probe"]),
+        tests("FeedsTests", ["Feeds", "Lane", "Loop", "Net", "LaneTesting", "CLinux", "bed-probe"]),
         .executableTarget(
             name: "outbox-probe", dependencies: ["Outbox", "Kafka", "Delivery", "Lane", "Loop"],
             path: "Tests/OutboxProbe", swiftSettings: strict),

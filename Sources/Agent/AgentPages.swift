@@ -3,6 +3,7 @@ import Kafka
 import Lane
 import Loop
 import Net
+import Rules
 import Telemetry
 
 /// `/metrics` and `/healthz` of an agent. Everything is read when a page is asked for; nothing is counted twice.
@@ -88,6 +89,10 @@ import Telemetry
                 scrape.set(.attributesIgnored, [feed.kind.rawValue], socket.ignoredAttributes)
             }
         }
+        if let control = agent.controlCounts {
+            scrape.set(stage: "control", control.requests)
+            scrape.set(stage: "control_connections", control.connections)
+        }
         if let recorder = agent.recorder { scrape.set(stage: "recording", recorder.counts) }
         collectRunner(&scrape)
         collectDelivery(&scrape)
@@ -108,12 +113,16 @@ import Telemetry
             scrape.set(.interventions, [change.rule, change.kind.rawValue], counts)
         }
         var open: [Severity: Int] = [:]
-        for intervention in runner.engine.active { open[intervention.severity, default: 0] += 1 }
+        for intervention in runner.engine.active where !intervention.shadow {
+            open[intervention.severity, default: 0] += 1
+        }
         for severity in Severity.allCases { scrape.set(.interventionsOpen, [severity.name], open[severity] ?? 0) }
         for type in SignalCatalogue.shipped.types where runner.signalCounts[Int(type.index)] > 0 {
             scrape.set(.signals, [type.name], runner.signalCounts[Int(type.index)])
         }
         for (device, isThere) in runner.devices { scrape.set(.devicesAttached, [device], isThere ? 1 : 0) }
+        collectRules(runner.engine, &scrape)
+        scrape.set(.verdictsStray, [], runner.engine.strayVerdicts)
         scrape.set(.rulesLoaded, [runner.engine.table.digest], runner.engine.table.ruleCount)
         scrape.set(.detection, [], counts: agent.detection.counts, sum: agent.detection.sum)
         let counts = runner.engine.counts
@@ -122,9 +131,25 @@ import Telemetry
             ("at", counts.suppressedByTime),
             ("muted", counts.suppressedByMute), ("limit", counts.suppressedByLimit),
         ] { scrape.set(.suppressed, [reason], count) }
+        for limit in EngineLimit.allCases { scrape.set(.ruleLimits, [limit.rawValue], counts[limit]) }
         scrape.set(.outboxFailures, ["commit"], runner.commitFailures)
         scrape.set(.outboxCommits, [], runner.commits)
         scrape.set(.outboxCommitSeconds, [], Double(runner.commitNanoseconds) / 1e9)
+    }
+
+    /// A series a rule: as many as the set has rules.
+    private func collectRules(_ engine: RuleEngine, _ scrape: inout Scrape) {
+        engine.forEachRule { rule in
+            scrape.set(.ruleInfo, [rule.id, rule.severity.name, rule.isShadow ? "shadow" : "on"], 1)
+            scrape.set(.ruleFired, [rule.id], rule.tally.fired)
+            scrape.set(.ruleActive, [rule.id], rule.activeCount)
+            if let last = rule.tally.lastFired {
+                scrape.set(.ruleLastFired, [rule.id], Double(last.milliseconds) / 1000)
+            }
+            for verdict in Verdict.allCases where rule.tally[verdict] > 0 {
+                scrape.set(.ruleVerdicts, [rule.id, verdict.rawValue], rule.tally[verdict])
+            }
+        }
     }
 
     private func collectDelivery(_ scrape: inout Scrape) {

@@ -1,5 +1,4 @@
 import Feeds
-import Glibc
 import Lane
 import Loop
 
@@ -24,34 +23,15 @@ enum FeedCatalog {
     ) throws(FeedError) -> SocketOptions {
         var options = SocketOptions(path: socket.path)
         options.mode = socket.mode
-        options.group = try socket.group.map { (name) throws(FeedError) in try group(name) }
-        for name in socket.users { options.users.insert(try user(name)) }
-        for name in socket.groups { options.groups.insert(try group(name)) }
+        options.group = try socket.group.map { (name) throws(FeedError) in try Accounts.group(name, "socket") }
+        for name in socket.users { options.users.insert(try Accounts.user(name, "socket")) }
+        for name in socket.groups { options.groups.insert(try Accounts.group(name, "socket")) }
+        for name in socket.staffUsers { options.staffUsers.insert(try Accounts.user(name, "socket")) }
+        for name in socket.staffGroups { options.staffGroups.insert(try Accounts.group(name, "socket")) }
         options.simulate = isSimulated
         options.lineBytes = socket.lineBytes
         options.connections = socket.connections
         options.linesPerSecond = socket.linesPerSecond
         return options
-    }
-
-    /// The number of a user. Source: getpwnam(3).
-    private static func user(_ name: String) throws(FeedError) -> UInt32 {
-        if let number = UInt32(name) { return number }
-        guard let entry = getpwnam(name) else {
-            throw FeedError(
-                "socket: no user \"\(name)\" on this machine; make it, or take it out of users", isRetriable: false)
-        }
-        return entry.pointee.pw_uid
-    }
-
-    /// The number of a group. Source: getgrnam(3).
-    private static func group(_ name: String) throws(FeedError) -> UInt32 {
-        if let number = UInt32(name) { return number }
-        guard let entry = getgrnam(name) else {
-            throw FeedError(
-                "socket: no group \"\(name)\" on this machine; systemd-sysusers makes those of the package",
-                isRetriable: false)
-        }
-        return entry.pointee.gr_gid
     }
 }

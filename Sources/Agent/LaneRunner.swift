@@ -69,6 +69,7 @@ import Rules
     var suspendedNanoseconds = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
     var wallOffset: Int64
     var laneState = LaneStateReport()
+    var toldLimits = ToldLimits()
     /// Nil where no rule set is ever on trial.
     var rollout: Rollout?
     var trialEnd: EventLoop.Deadline?
@@ -209,19 +210,28 @@ import Rules
         guard !step.changes.isEmpty else { return }
         let recorded = clock.wall()
         for change in step.changes {
-            batch.events.append(
-                OutboxEvent(messages.event(for: change, recorded: recorded), change: change.number))
+            let isShadow = change.intervention.shadow
+            if isShadow && !messages.topics.publishesShadow {
+                hooks.onChange(change)
+                continue
+            }
+            for event in messages.events(for: change, recorded: recorded) {
+                batch.events.append(OutboxEvent(event, change: change.number))
+            }
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
-            changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
-            if change.kind == .raise && !change.intervention.shadow { rollout?.raised(at: change.at) }
             hooks.onChange(change)
+            // A shadow rule calls nobody: neither a dashboard nor an alert on the counts.
+            if change.intervention.shadow { continue }
+            if change.kind == .raise { rollout?.raised(at: change.at) }
+            changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
+            laneState.isDirty = true
         }
-        laneState.isDirty = true
     }
 
     func afterStep() {
+        tellLimits()
         reportLaneState()
         armDeadline()
         armHeartbeat()
@@ -299,6 +309,7 @@ import Rules
         lastInstant = now
         take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)
         messages.rulesDigest = table.digest
+        toldLimits = ToldLimits(before: engine.counts, reached: engine.counts.limitsReached)
         take(engine.adopt(table, at: now, wall: clock.wall()), received: nil, cause: nil)
         for (name, value) in facts { batch.facts[name] = .some(value) }
         batch.wantsSnapshot = true

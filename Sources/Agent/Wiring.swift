@@ -5,6 +5,7 @@ import Lane
 import Loop
 import Outbox
 import Rules
+import YAML
 
 /// The agent: everything that runs on a lane, put together. In a process of its own (`lanewatch run`), or in a test's.
 ///
@@ -45,6 +46,7 @@ import Rules
     private let hooks: Hooks
     let log: @LoopActor (Notice) -> Void
     public private(set) var recorder: Recorder?
+    private var control: ControlSocket?
     private var isStopped = false
 
     /// - Parameters:
@@ -89,6 +91,7 @@ import Rules
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump, inForce, away)
             try startFeeds(runner)
+            startControl()
             tellStart(recovered, away)
         } catch {
             await stop()
@@ -175,6 +178,33 @@ import Rules
         }
     }
 
+    /// Without it the lane is watched as well: a fault is told, and nothing more.
+    private func startControl() {
+        guard let settings = configuration.control else { return }
+        do throws(FeedError) {
+            let control = try ControlSocket(settings, log: log) { [weak self] in self?.controlView }
+            try control.start()
+            self.control = control
+        } catch {
+            log(Notice(.warning, "the agent cannot be asked", [.init("error", error.description)]))
+        }
+    }
+
+    /// What the control socket is asked about.
+    private var controlView: ControlView? {
+        guard let runner, !isStopped else { return nil }
+        var view = ControlView(
+            engine: runner.engine, set: rules.set, identity: configuration.identity, timezone: configuration.timezone,
+            now: max(runner.lastInstant, runner.clock.now()), wall: runner.clock.wall())
+        view.devices = runner.devices
+        return view
+    }
+
+    /// Requests of the control socket and its connections; nil where it is off.
+    var controlCounts: (requests: StageCounts, connections: StageCounts)? {
+        control.map { ($0.counts, $0.connectionCounts) }
+    }
+
     private func tellAudit(_ runner: LaneRunner, _ recovered: Recovered, lastDigest: String?) {
         let now = WallInstant(milliseconds: Boottime.wallMilliseconds()).rfc3339
         runner.audit("sco.agent.started.v1", subject: "agent") { json in
@@ -226,6 +256,7 @@ import Rules
             case .update: "an intervention is updated"
             case .clear: "an intervention is cleared"
             }
+        if intervention.shadow { fields.append(.init("mode", "shadow")) }
         return Notice(.info, message, fields)
     }
 
@@ -235,18 +266,23 @@ import Rules
         return depths.reduce(0) { $0 + $1.rows }
     }
 
+    /// What the checker says of a rule file, as one line of the log.
+    public nonisolated static func notice(of diagnostic: Diagnostic) -> Notice {
+        var fields: [Notice.Field] = [.init("error", diagnostic.headline)]
+        if let help = diagnostic.help { fields.append(.init("remedy", help)) }
+        return diagnostic.severity == .error
+            ? Notice(.error, "a rule file has a fault", fields)
+            : Notice(.warning, "a rule file is not wrong, but look at it", fields)
+    }
+
     // MARK: Reload and stop
 
     /// Reads the rule files again. With any error the old set stays, the errors are logged, and nothing changes.
     @discardableResult
     public func reload() -> Bool {
-        let (loaded, diagnostics) = RuleFiles.load(configuration.ruleFiles, trust: trust)
-        for diagnostic in diagnostics {
-            log(
-                Notice(
-                    diagnostic.severity == .error ? .error : .warning, "a rule file has a fault",
-                    [.init("error", diagnostic.headline)]))
-        }
+        let (loaded, diagnostics) = RuleFiles.load(
+            configuration.ruleFiles, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+        for diagnostic in diagnostics { log(Self.notice(of: diagnostic)) }
         guard let loaded, let runner else {
             refuseReload("the new rules are refused; the old ones stay")
             return false
@@ -284,6 +320,7 @@ import Rules
     public func stop() async {
         guard !isStopped else { return }
         isStopped = true
+        control?.stop()
         for feed in feeds.reversed() { feed.stop() }
         await runner?.stop()
         await recorder?.stop()

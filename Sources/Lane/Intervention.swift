@@ -74,6 +74,9 @@ public struct Intervention: Hashable, Sendable {
     public var severity: Severity
     /// The whole Kafka topic name.
     public var topic: String
+    /// Topics that messages about it went to before, the one that was left last at the end; every later message goes there
+    /// too, so that whoever saw it raised sees it cleared. At most `maximumEarlierTopics`.
+    public var earlierTopics: [String] = []
     public var key: [KeyPart]
     public var state: State
     /// From 1; one more with every message about this intervention.
@@ -118,5 +121,23 @@ public struct Intervention: Hashable, Sendable {
         self.shadow = shadow
         self.lateBy = lateBy
         self.expires = expires
+    }
+    /// More are given up, the oldest first: an intervention that so many edits have moved has lost its readers long ago.
+    public static let maximumEarlierTopics = 64
+
+    /// Where messages go by what the intervention is now, before a configuration renames it: shadow rules have a topic of
+    /// their own.
+    public var ownTopic: String { shadow ? TopicNames().shadow : topic }
+
+    /// Later messages go to `topic`, and still to every topic that earlier ones went to.
+    public mutating func move(to topic: String, shadow: Bool) {
+        let before = ownTopic
+        self.topic = topic
+        self.shadow = shadow
+        let now = ownTopic
+        guard now != before else { return }
+        earlierTopics.removeAll { $0 == now || $0 == before }
+        earlierTopics.append(before)
+        if earlierTopics.count > Self.maximumEarlierTopics { earlierTopics.removeFirst() }
     }
 }

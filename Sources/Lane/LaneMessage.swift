@@ -2,6 +2,8 @@
 public struct TopicNames: Hashable, Sendable {
     public var interventions = "sco.interventions"
     public var shadow = "sco.rules.shadow"
+    /// False: what shadow rules raise is counted and told nowhere.
+    public var publishesShadow = true
     public var laneState = "sco.lane-state"
     public var deviceHealth = "sco.device-health"
     public var audit = "sco.audit"
@@ -35,6 +37,19 @@ public struct LaneMessages: Sendable {
         self.identity = identity
         self.topics = topics
         self.rulesDigest = rulesDigest
+    }
+
+    /// The message for every topic that has to hear of `change`: those that earlier messages about the intervention went to,
+    /// then its own. The same id and the same bytes on each; a place of its own in each.
+    public func events(for change: Change, recorded: WallInstant) -> [CloudEvent] {
+        let own = event(for: change, recorded: recorded)
+        var events: [CloudEvent] = []
+        for topic in change.intervention.earlierTopics.map(renamed) where topic != own.topic {
+            var event = own
+            event.topic = topic
+            if !events.contains(where: { $0.topic == topic }) { events.append(event) }
+        }
+        return events + [own]
     }
 
     /// `sco.intervention.raised.v1`, `.updated.v1` or `.cleared.v1`: the whole intervention as it is after `change`.
@@ -80,10 +95,17 @@ public struct LaneMessages: Sendable {
             value: json.bytes, isChained: chained)
     }
 
-    /// Where messages about `intervention` go: shadow rules have a topic of their own, and the default name may be renamed.
-    public func topic(of intervention: Intervention) -> String {
-        if intervention.shadow { return topics.shadow }
-        return intervention.topic == TopicNames().interventions ? topics.interventions : intervention.topic
+    /// Where messages about `intervention` go by what it is now: shadow rules have a topic of their own, and the default names
+    /// may be renamed.
+    public func topic(of intervention: Intervention) -> String { renamed(intervention.ownTopic) }
+
+    private func renamed(_ topic: String) -> String {
+        let standard = TopicNames()
+        switch topic {
+        case standard.interventions: return topics.interventions
+        case standard.shadow: return topics.shadow
+        default: return topic
+        }
     }
 
     private func headers(
@@ -139,6 +161,7 @@ public struct LaneMessages: Sendable {
         json.member("view", "/lanes/\(identity.lane)/view")
         json.member("rules", rulesDigest)
         json.member("lateBy", orNull: intervention.lateBy)
+        if intervention.shadow { json.member("shadow", true) }
     }
 
     /// A header value is text without control characters (CloudEvents 1.0.2, section 3.1); what is not is left out.

@@ -22,6 +22,9 @@ public struct LaneUUID: Hashable, Sendable, CustomStringConvertible {
         self.low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     }
 
+    /// Whether it is a UUIDv8, as all that are made here.
+    public var isOwn: Bool { high >> 12 & 0xF == 8 && low >> 62 == 2 }
+
     /// Reads the form that `description` writes; nil for anything else.
     public init?(_ text: String) {
         let bytes = Array(text.utf8)

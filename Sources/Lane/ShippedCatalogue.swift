@@ -52,7 +52,7 @@ extension SignalCatalogue {
         Entry(
             "scan.read", [.evdev, .pos],
             [Declared(0, .text), Declared(1, .text), Declared(2, .text)],
-            "A code was read. sym: AIM symbology id or name; check: ok, bad or none"),
+            "A code was read. sym: AIM symbology id or name; check: ok, bad or none", rate: 3),
         Entry(
             "scan.rejected", [.evdev],
             [Declared(3, .text)],
@@ -64,7 +64,7 @@ extension SignalCatalogue {
         Entry(
             "item.accepted", [.pos],
             [Declared(5, .text), Declared(6, .text), Declared(7, .int, "minor"), Declared(8, .int, "years"), Declared(9, .text)],
-            "The POS put an item into the basket"),
+            "The POS put an item into the basket", rate: 3),
         Entry(
             "item.refused", [.pos],
             [Declared(0, .text), Declared(6, .text), Declared(3, .text)],
@@ -84,7 +84,7 @@ extension SignalCatalogue {
         Entry(
             "scale.stable", [.pos],
             [Declared(11, .int, "g")],
-            "The bagging scale rests. UnifiedPOS SCAL_SUE_STABLE_WEIGHT"),
+            "The bagging scale rests. UnifiedPOS SCAL_SUE_STABLE_WEIGHT", rate: 5),
         Entry(
             "scale.mismatch", [.pos],
             [Declared(11, .int, "g"), Declared(12, .int, "g")],
@@ -180,11 +180,11 @@ extension SignalCatalogue {
         Entry(
             "touch", [.evdev],
             [Declared(24, .int, "px"), Declared(25, .int, "px")],
-            "A finger came down. Coordinates only in simulated lanes; real ones leave them out"),
+            "A finger came down. Coordinates only in simulated lanes; real ones leave them out", rate: 10),
         Entry(
             "keypad", [.evdev],
             [],
-            "A key of a keypad, which one is never told"),
+            "A key of a keypad, which one is never told", rate: 10),
         Entry(
             "help.requested", [.pos, .evdev],
             [Declared(6, .text)],
@@ -224,11 +224,11 @@ extension SignalCatalogue {
         Entry(
             "pos.message", [.pos, .log],
             [Declared(0, .text), Declared(30, .text)],
-            "A message of the POS application, by its code"),
+            "A message of the POS application, by its code", rate: 5),
         Entry(
             "log.match", [.log],
             [Declared(31, .text), Declared(32, .text)],
-            "rule: the pattern's name; line is masked of digits runs before it leaves the feed"),
+            "rule: the pattern's name; line is masked of digits runs before it leaves the feed", rate: 10),
         Entry(
             "app.up", [.unit, .pos],
             [Declared(33, .text)],
@@ -244,7 +244,7 @@ extension SignalCatalogue {
         Entry(
             "screen.changed", [.screen, .pos],
             [Declared(36, .text)],
-            "The picture changed"),
+            "The picture changed", rate: 30),
         Entry(
             "screen.frozen", [.screen],
             [],

@@ -25,12 +25,15 @@ public struct SignalCatalogue: Sendable {
         /// In the order of the file, which is the order of help texts.
         public var attributes: [Declared]
         public var doc: String
+        /// How many a second a busy lane brings at its peak; 0 where that is not worth knowing.
+        public var rate: Int
 
-        init(_ name: String, _ from: [FeedKind], _ attributes: [Declared], _ doc: String) {
+        init(_ name: String, _ from: [FeedKind], _ attributes: [Declared], _ doc: String, rate: Int = 0) {
             self.name = name
             self.from = from
             self.attributes = attributes
             self.doc = doc
+            self.rate = rate
         }
 
         /// How `name` is declared on this type, or nil when it is not.

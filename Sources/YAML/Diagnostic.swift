@@ -63,17 +63,18 @@ public struct Diagnostic: Sendable {
 
     /// One JSON object: `file`, `line`, `column`, `endLine`, `endColumn` (null without a place), `severity`, `message`,
     /// `help` (null where there is none). Columns as in `SourcePosition`; the end is not included.
-    public func write(to json: inout JSONWriter) {
-        json.object { json in
-            json.member("file", file)
-            json.member("line", orNull: range.map { Int64($0.start.line) })
-            json.member("column", orNull: range.map { Int64($0.start.column) })
-            json.member("endLine", orNull: range.map { Int64($0.end.line) })
-            json.member("endColumn", orNull: range.map { Int64($0.end.column) })
-            json.member("severity", severity.rawValue)
-            json.member("message", message)
-            json.member("help", orNull: help)
-        }
+    public func write(to json: inout JSONWriter) { json.object { writeMembers(to: &$0) } }
+
+    /// The members of that object, for one that has more.
+    public func writeMembers(to json: inout JSONWriter) {
+        json.member("file", file)
+        json.member("line", orNull: range.map { Int64($0.start.line) })
+        json.member("column", orNull: range.map { Int64($0.start.column) })
+        json.member("endLine", orNull: range.map { Int64($0.end.line) })
+        json.member("endColumn", orNull: range.map { Int64($0.end.column) })
+        json.member("severity", severity.rawValue)
+        json.member("message", message)
+        json.member("help", orNull: help)
     }
 }
 

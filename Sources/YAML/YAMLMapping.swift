@@ -160,7 +160,9 @@ public struct YAMLMapping {
         findings.error(
             "\(Shown.quoted(key)) needs a list\(what.isEmpty ? "" : " of " + what), not \(node.described)",
             at: node.range,
-            help: node.isNull ? "leave the key out, or write []" : nil)
+            help: node.isNull
+                ? "leave the key out, or write []"
+                : node.isMapping ? "each element of a list begins with \"- \", one alone too" : nil)
         return []
     }
 
@@ -170,16 +172,18 @@ public struct YAMLMapping {
     }
 
     /// One text or a list of them, each with its node; empty where the key is absent. An empty list is reported unless
-    /// `allowsEmpty`, and so is every element that is no text.
+    /// `allowsEmpty`, and so is every element that is no text. `isRequired`: nobody is told to leave the key out.
     public func texts(
-        _ key: String, isListOnly: Bool = false, allowsEmpty: Bool = false
+        _ key: String, isListOnly: Bool = false, allowsEmpty: Bool = false, isRequired: Bool = false
     ) -> [(text: String, node: YAMLNode)] {
         guard let node = self[key], !node.isRefused else { return [] }
         switch node.content {
         case .sequence(let elements):
             if elements.isEmpty && !allowsEmpty {
                 findings.error(
-                    "\(Shown.quoted(key)) is an empty list; leave the key out, or name at least one", at: node.range)
+                    "\(Shown.quoted(key)) is an empty list; "
+                        + (isRequired ? "name at least one" : "leave the key out, or name at least one"),
+                    at: node.range)
             }
             return elements.compactMap { element in
                 text(element, "each of " + Shown.quoted(key)).map { (text: $0, node: element) }

@@ -23,6 +23,8 @@ public struct YAMLNode: Sendable {
     /// Nothing was written, or `null`.
     public var isNull: Bool { scalar?.isNull ?? false }
 
+    public var isMapping: Bool { if case .mapping = content { true } else { false } }
+
     public var isRefused: Bool { if case .refused = content { true } else { false } }
 
     /// What messages call it: `text "45"`, `a list`, `a mapping`, `nothing`. Text is quoted alone, as `"45"`.

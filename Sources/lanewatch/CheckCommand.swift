@@ -10,6 +10,7 @@ enum CheckCommand {
     static func perform(_ arguments: Arguments) -> Int32 {
         let files = arguments.all(Table.ruleFiles)
         var diagnostics: [Diagnostic] = []
+        var code: Int32 = 0
         if let path = arguments[Table.checkConfig] {
             guard files.isEmpty else {
                 Terminal.error("lanewatch check: give rule files or --config, not both\n")
@@ -24,7 +25,9 @@ enum CheckCommand {
                 diagnostics += faults
                 // With a key missing, what is said of signatures would mislead.
                 if faults.isEmpty {
-                    diagnostics += RuleFiles.load(configuration.ruleFiles, trust: trust).diagnostics
+                    let named = NamedRules(configuration.ruleFiles, trust: trust, at: .now)
+                    diagnostics += named.diagnostics
+                    code = named.code
                 }
             }
         } else {
@@ -32,24 +35,28 @@ enum CheckCommand {
                 Terminal.error("lanewatch check: nothing to check; give rule files, or --config FILE\n")
                 return 2
             }
-            var contents: [(name: String, bytes: [UInt8])] = []
-            for file in files {
-                guard let bytes = Files.read(file, for: "check") else { return 2 }
-                contents.append((file, bytes))
+            // `lanewatch check rules/*.yaml` names their tests, too.
+            let tests = files.filter { RuleTestFile.rulesBeside($0) != nil }
+            let rules = files.filter { RuleTestFile.rulesBeside($0) == nil }
+            if !rules.isEmpty {
+                let named = NamedRules(rules, at: .now)
+                diagnostics = named.diagnostics
+                code = named.code
             }
-            diagnostics = RuleFile.load(files: contents).diagnostics
+            for test in tests {
+                guard let bytes = Files.read(test, for: "check") else { return 2 }
+                diagnostics += RuleTestFile.load(name: test, bytes: bytes).diagnostics
+            }
         }
         show(diagnostics, asJSON: arguments.has(Table.json))
-        return diagnostics.contains { $0.severity == .error } ? 1 : 0
+        return max(code, diagnostics.contains { $0.severity == .error } ? 1 : 0)
     }
 
     /// Errors on standard output, warnings on standard error.
     static func show(_ diagnostics: [Diagnostic], asJSON: Bool = false) {
         for diagnostic in diagnostics {
             if asJSON {
-                var json = JSONWriter()
-                diagnostic.write(to: &json)
-                Terminal.out(json.text + "\n")
+                Terminal.out(diagnostic.json + "\n")
             } else if diagnostic.severity == .error {
                 Terminal.out(diagnostic.rendered(coloured: Terminal.isColoured))
             } else {

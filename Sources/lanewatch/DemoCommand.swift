@@ -16,9 +16,9 @@ enum DemoCommand {
 
     static func perform(_ arguments: Arguments) -> Int32 {
         let milliseconds = arguments.duration(Table.length).map { $0.wholeMilliseconds } ?? 30_000
-        let (loaded, diagnostics) = RuleFiles.load(arguments.all(Table.demoRules))
-        CheckCommand.show(diagnostics.filter { $0.severity == .error })
-        guard let rules = loaded else { return 1 }
+        let named = NamedRules(arguments.all(Table.demoRules))
+        CheckCommand.show(named.diagnostics.filter { $0.severity == .error })
+        guard let rules = named.rules else { return 1 }
         guard let folder = temporaryFolder() else {
             Terminal.error("lanewatch demo: no folder can be made below /tmp: \(SystemError("mkdtemp"))\n")
             return 1
@@ -42,6 +42,7 @@ enum DemoCommand {
         var socket = Configuration.Socket()
         socket.path = folder + "/pos.sock"
         configuration.socket = socket
+        configuration.control = nil
         configuration.setKafka(["bootstrap.servers": cluster.bootstrap, "broker.address.family": "v4"])
         let topics = topics(of: configuration, rules)
         for topic in topics { try cluster.createTopic(topic, partitions: partitions, replicas: brokers) }

@@ -1,4 +1,3 @@
-import Agent
 import CommandLine
 import Lane
 import Rules
@@ -9,17 +8,20 @@ struct ExplainCommand {
     static func perform(_ arguments: Arguments) -> Int32 {
         guard let rule = arguments[Table.explainedRule] else { return 2 }
         guard let recording = arguments[Table.explainedRecording] else {
-            // Where the running agent is asked instead (LaneExplain), this is its place.
-            Terminal.error(
-                "lanewatch explain: a recording is missing: lanewatch explain \(rule) RECORDING\n"
-                    + "Try \"lanewatch explain --help\".\n")
-            return 2
+            for option in [Table.explainRules, Table.explainedLane, Table.explainAt, Table.explainAll]
+            where arguments.has(option) {
+                return misused(option, "goes with a recording: lanewatch explain --\(option.name) … \(rule) RECORDING")
+            }
+            return LaneExplain.perform(rule: rule, arguments: arguments)
         }
-        let (loaded, diagnostics) = RuleFiles.load(arguments.all(Table.explainRules))
-        for diagnostic in diagnostics where diagnostic.severity == .error {
+        for option in [Table.control, Table.answerJSON] where arguments.has(option) {
+            return misused(option, "asks the agent on this lane, and goes without a recording")
+        }
+        let named = NamedRules(arguments.all(Table.explainRules))
+        for diagnostic in named.diagnostics where diagnostic.severity == .error {
             Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2)))
         }
-        guard let set = loaded?.set else { return 1 }
+        guard let set = named.rules?.set else { return named.code }
         guard let found = set.rules.first(where: { $0.id == rule }) else {
             let names = set.rules.map(\.id)
             let near = EditDistance.nearest(to: rule, among: names).map { "; did you mean \"\($0)\"?" }
@@ -36,6 +38,11 @@ struct ExplainCommand {
             rule: found, set: set, recording: recording, lane: arguments[Table.explainedLane],
             isWhole: arguments.has(Table.explainAll))
         return command.run(at: arguments[Table.explainAt])
+    }
+
+    private static func misused(_ option: Option, _ how: String) -> Int32 {
+        Terminal.error("lanewatch explain: --\(option.name) \(how)\n")
+        return 2
     }
 
     private let rule: Rule

@@ -18,18 +18,20 @@ enum ReplayCommand {
             }
         }
         // Standard output holds results only.
-        guard let new = rules(arguments.all(Table.replayRules)) else { return 1 }
+        let named = rules(arguments.all(Table.replayRules))
+        guard let new = named.rules?.set else { return named.code }
         let store = arguments[Table.store] ?? "0"
         if old.isEmpty { return run(new, recordings[0], store) }
-        guard let before = rules(old) else { return 1 }
+        let namedBefore = rules(old)
+        guard let before = namedBefore.rules?.set else { return namedBefore.code }
         return ReplayAgainst(old: before, new: new, store: store).perform(
             recordings, isSummary: arguments.has(Table.replaySummary), asJSON: arguments.has(Table.json))
     }
 
-    private static func rules(_ paths: [String]) -> RuleSet? {
-        let (loaded, diagnostics) = RuleFiles.load(paths)
-        for diagnostic in diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
-        return loaded?.set
+    private static func rules(_ paths: [String]) -> NamedRules {
+        let named = NamedRules(paths)
+        for diagnostic in named.diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
+        return named
     }
 
     private static func run(_ set: RuleSet, _ path: String, _ store: String) -> Int32 {

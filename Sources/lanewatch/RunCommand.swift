@@ -23,8 +23,12 @@ enum RunCommand {
         for number in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
-        guard let (configuration, rules, trust) = load(arguments[Table.config] ?? "") else { return 1 }
+        guard
+            let (configuration, rules, trust, warnings) = load(
+                arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
+        else { return 1 }
         let log = makeLog(configuration)
+        for warning in warnings { log.note(LaneAgent.notice(of: warning)) }
         let localTime = StoreZone(name: configuration.timezone)
         do {
             let outbox = try Outbox(
@@ -66,8 +70,10 @@ enum RunCommand {
         }
     }
 
-    /// The configuration and its rules; nil, with every fault told, where one is wrong.
-    private static func load(_ path: String) -> (Configuration, RuleFiles, RuleTrust)? {
+    /// The configuration, its rules, whose are taken, and warnings for the log; nil, with everything told, where one is wrong.
+    private static func load(
+        _ path: String, asJSON: Bool
+    ) -> (Configuration, RuleFiles, RuleTrust, warnings: [Diagnostic])? {
         guard let bytes = Files.read(path, for: "run") else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         var diagnostics = file.diagnostics
@@ -80,16 +86,18 @@ enum RunCommand {
             diagnostics += keys.1
             // With a key missing, what is said of signatures would mislead.
             if keys.1.isEmpty {
-                let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust)
+                let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust, at: .now)
                 diagnostics += loaded.diagnostics
                 rules = loaded.rules
             }
         }
-        for diagnostic in diagnostics { Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2))) }
-        guard let configuration = file.configuration, let rules,
-            !diagnostics.contains(where: { $0.severity == .error })
-        else { return nil }
-        return (configuration, rules, trust)
+        if let configuration = file.configuration, let rules, !diagnostics.contains(where: { $0.severity == .error }) {
+            return (configuration, rules, trust, diagnostics)
+        }
+        for diagnostic in diagnostics {
+            Terminal.error(asJSON ? diagnostic.json + "\n" : diagnostic.rendered(coloured: Terminal.isColoured(2)))
+        }
+        return nil
     }
 
     private static func makeLog(_ configuration: Configuration) -> Log {

@@ -18,7 +18,7 @@ enum Table {
             "SIGTERM and SIGINT stop it within 5 s: what was accepted is on disk, what was not delivered goes out after "
                 + "the next start. SIGHUP reads the rules again; with an error in them the old ones stay.",
         ],
-        options: [config],
+        options: [config, json],
         examples: [
             .init("lanewatch run", "Runs with /etc/lanewatch/lanewatch.yaml, as the unit does."),
             .init("lanewatch run --config lanewatch.yaml", "Runs in the foreground with a file of this folder."),
@@ -32,20 +32,24 @@ enum Table {
 
     // check
     static let ruleFiles = Positional(
-        "FILE", .file(suffixes: ["yaml"]), .manyOrNone, help: "Rule files; together they are one set.")
+        "FILE", .file(suffixes: ["yaml"]), .manyOrNone,
+        help: "Rule files, and folders that stand for theirs; together they are one set.")
     static let checkConfig = Option(
         "config", short: "c", "FILE", .file(suffixes: ["yaml"]),
         help: "Check this configuration, and the rules that it names.")
-    static let json = Option(flag: "json", help: "One JSON object a line and finding, for editors.")
+    static let json = Option(flag: "json", help: "One JSON object a line, for editors and other tools.")
     static let check = Command(
         "check", "find what is wrong in rule files and the configuration",
         description: [
             "Tells every error of every file in one run: its line and column, one sentence, the line itself, and the way "
-                + "out. Errors go to standard output, warnings to standard error."
+                + "out. Errors go to standard output, warnings to standard error; with --json both to standard output.",
+            "A folder stands for its *.yaml in byte order of names, without *.test.yaml, signals.yaml, hidden files and folders. "
+                + "A *.test.yaml that is named is checked for its form.",
         ],
         positionals: [ruleFiles], options: [checkConfig, json],
         examples: [
-            .init("lanewatch check rules/lane.yaml", "Checks a rule file."),
+            .init("lanewatch check rules", "Checks a folder of rule files."),
+            .init("lanewatch check /etc/lanewatch/rules.d", "Checks the files of a folder as one set."),
             .init("lanewatch check --config /etc/lanewatch/lanewatch.yaml", "Checks the configuration and its rules."),
         ],
         exitCodes: [
@@ -69,7 +73,7 @@ enum Table {
         examples: [
             .init("lanewatch test rules/*.test.yaml", "Runs the tests of the shipped rules."),
             .init(
-                "lanewatch test --filter decline --explain rules/lane.test.yaml",
+                "lanewatch test --filter decline --explain rules/payment.test.yaml",
                 "Runs those with decline in their name, and says what each signal did where one fails."),
             .init("lanewatch test --coverage rules/*.test.yaml", "Says what of which rules no test has touched."),
         ],
@@ -94,7 +98,7 @@ enum Table {
     // replay
     static let replayRules = Option(
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true, isRequired: true,
-        help: "Rule file. May be given more than once; together they are one set.")
+        help: "Rule file, or a folder of them. May be given more than once; together they are one set.")
     static let store = Option("store", "NAME", default: "0", help: "The store, where ids of interventions matter.")
     static let replayAgainst = Option(
         "against", short: "a", "FILE", .file(suffixes: ["yaml"]), repeats: true,
@@ -115,10 +119,10 @@ enum Table {
         positionals: [recording], options: [replayRules, replayAgainst, replaySummary, json, store],
         examples: [
             .init(
-                "lanewatch replay --rules rules/lane.yaml docs/tutorial/recording.jsonl",
+                "lanewatch replay --rules rules docs/tutorial/recording.jsonl",
                 "Runs the shipped rules over a recording."),
             .init(
-                "lanewatch replay --rules new.yaml --against rules/lane.yaml recordings/*.jsonl",
+                "lanewatch replay --rules new-rules --against rules recordings/*.jsonl",
                 "Tells what the edit would have changed."),
         ])
 
@@ -158,41 +162,80 @@ enum Table {
             .init(2, "Wrong usage, or a file cannot be read or written."),
         ])
 
-    // explain
+    // explain, rules
+    static let control = Option(
+        "control", "PATH", .path, default: "/run/lanewatch/control.sock", help: "The running agent's control socket.")
+    static let answerJSON = Option(flag: "json", help: "JSON, for tools.")
     static let explainedRule = Positional("RULE", .text, .one, help: "The id of a rule: payment-timeout.")
     static let explainedRecording = Positional(
-        "RECORDING", .file(suffixes: ["jsonl"]), .oneOrNone, help: "Signals as JSON Lines; - is standard input.")
+        "RECORDING", .file(suffixes: ["jsonl"]), .oneOrNone,
+        help: "Signals as JSON Lines; - is standard input. Without it the agent on this lane is asked.")
     static let explainRules = Option(
-        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml",
-        repeats: true, help: "Rule file. May be given more than once; together they are one set.")
-    static let explainedLane = Option("lane", "LANE", help: "Only this lane of a recording of several.")
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules", repeats: true,
+        help: "With a recording: rule file, folder or bundle. May be given more than once; together they are one set.")
+    static let explainedLane = Option(
+        "lane", "LANE", help: "With a recording: only this lane of several.")
     static let explainAt = Option(
         "at", "TIME",
-        help: "How the rule stood then, instead of what happened: after the first signal (4m10s), or of the clock "
-            + "(2026-01-05T10:04:10Z).")
+        help:
+            "With a recording: how the rule stood then, instead of what happened: after the first signal (4m10s), or of "
+            + "the clock (2026-01-05T10:04:10Z).")
     static let explainAll = Option(
-        flag: "all", help: "Every signal; without it, of a long run that all did the same only the first and the last.")
+        flag: "all",
+        help:
+            "With a recording: every signal; without it, of a long run that all did the same only the first and the last."
+    )
     static let explain = Command(
         "explain", "say why a rule raised, or why not",
         description: [
-            "Runs the rules over a recording and prints for one of them what each signal did to it: it armed a wait, "
+            "With a recording: runs the rules over it and prints for one of them what each signal did to it: it armed a wait, "
                 + "answered one, counted as 2 of 3, did not count because the basket was closed. It ends with how often the "
-                + "rule raised, and with the nearest miss.",
-            "Times are from the recording's first signal on, as those of lanewatch replay.",
+                + "rule raised, and with the nearest miss. Times are from the recording's first signal on, as those of "
+                + "lanewatch replay.",
+            "Without one: asks the agent on this lane what the rule is doing: what is raised, what waits and until when, how far "
+                + "it has counted, and what stands in its way (a guard, a mute, a silence, a cooldown).",
         ],
         positionals: [explainedRule, explainedRecording],
-        options: [explainRules, explainedLane, explainAt, explainAll],
+        options: [explainRules, explainedLane, explainAt, explainAll, control, answerJSON],
         examples: [
+            .init("lanewatch explain payment-timeout", "On a lane: why is it quiet, and when will it call?"),
             .init(
-                "lanewatch explain --rules rules/lane.yaml payment-timeout docs/tutorial/recording.jsonl",
+                "lanewatch explain --rules rules payment-timeout docs/tutorial/recording.jsonl",
                 "What happened to payments."),
             .init(
-                "lanewatch explain --rules rules/lane.yaml --at 7m30s three-declines docs/tutorial/recording.jsonl",
-                "How that rule stood seven and a half minutes after the first signal."),
+                "lanewatch explain --rules rules --at 9m40s three-declines docs/tutorial/recording.jsonl",
+                "How that rule stood then."),
         ],
         exitCodes: [
-            .init(0, "It is told."), .init(1, "A rule file or the recording is wrong, or the rule is switched off."),
-            .init(2, "Wrong usage, no such rule, or a file cannot be read."),
+            .init(0, "It is told."),
+            .init(
+                1, "A rule file or the recording is wrong, the rule is switched off, or the agent cannot be reached."),
+            .init(2, "Wrong usage, no such rule in the files, or a file cannot be read."),
+        ])
+    static let listedRules = Option(
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true,
+        help: "List the rules of this file, folder or bundle instead of asking the agent. May be given more than once.")
+    static let listedLane = Option(
+        "lane", "NAME", help: "With --rules: the lane whose parameters count. Without it the defaults are shown.")
+    static let sort = Option(
+        "sort", "KEY", .choice(["id", "fired", "last", "precision"]), default: "id",
+        help: "id, fired (most first), last (fired last first), precision (worst first).")
+    static let rules = Command(
+        "rules", "list the rules, how often they fired, and how often rightly",
+        description: [
+            "Asks the agent on this lane for its rules: whether each calls, is in shadow or silenced, what is raised now, how "
+                + "often it fired, and how often attendants said that it was a false alarm. Precision is the share of judged "
+                + "interventions that were right.",
+            "With --rules it lists what the files say, without an agent and without counts.",
+        ],
+        options: [control, listedRules, listedLane, sort, answerJSON],
+        examples: [
+            .init("lanewatch rules --sort precision", "Which rules cry wolf?"),
+            .init("lanewatch rules --rules rules", "What is in this folder?"),
+        ],
+        exitCodes: [
+            .init(0, "The rules are listed."), .init(1, "The agent cannot be reached, or a file is wrong."),
+            .init(2, "Wrong usage, or a file cannot be read."),
         ])
 
     // signal
@@ -220,7 +263,7 @@ enum Table {
     // demo
     static let length = Option("for", "DURATION", .duration, default: "30s", help: "How long.")
     static let demoRules = Option(
-        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules/lane.yaml",
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules",
         repeats: true,
         help: "Rule file. May be given more than once.")
     static let demo = Command(
@@ -231,7 +274,7 @@ enum Table {
         ],
         options: [length, demoRules],
         examples: [
-            .init("lanewatch demo --rules rules/lane.yaml", "Half a minute of a customer's troubles."),
+            .init("lanewatch demo --rules rules", "Half a minute of a customer's troubles."),
             .init("lanewatch demo --for 5m", "Five minutes, to look in with kcat."),
         ],
         exitCodes: [
@@ -262,16 +305,17 @@ enum Table {
             ],
             options: [noColor],
             examples: [
-                .init("lanewatch demo --rules rules/lane.yaml", "See it work."),
-                .init("lanewatch check rules/lane.yaml", "Check a rule file."),
+                .init("lanewatch demo --rules rules", "See it work."),
+                .init("lanewatch check rules", "Check rule files."),
                 .init("lanewatch run", "Watch this lane."),
             ],
-            commands: [run, check, test, replay, explain, bundle, signal, demo, manual]),
+            commands: [run, check, test, replay, explain, rules, bundle, signal, demo, manual]),
         version: Version.text,
         files: [
             .init("/etc/lanewatch/lanewatch.yaml", "The configuration."),
             .init("/var/lib/lanewatch/", "The outbox: what is not yet delivered, and the engine's checkpoint."),
             .init("/run/lanewatch/pos.sock", "The socket of the POS application."),
+            .init("/run/lanewatch/control.sock", "The socket on which the running agent can be asked."),
             .init("/usr/share/lanewatch/rules/", "The shipped rules and their tests."),
         ],
         environment: [.init("NO_COLOR", "Plain text, also on a terminal.")],

@@ -74,13 +74,15 @@ struct TestCommand {
         for test in tests {
             let (table, others) = tables[test.lane] ?? (test.table(set), reloads.mapValues { test.table($0) })
             tables[test.lane] = (table, others)
-            let outcome = test.run(table, reloads: others, noting: coverage == nil ? nil : Noting())
+            let outcome = test.run(
+                table, reloads: others, noting: coverage == nil ? nil : Noting(wantsMismatches: false))
             coverage?.add(set, notes: outcome.notes)
             laneTime += test.timeline.end
             if outcome.passed { passed += 1 } else { failed += 1 }
+            if outcome.passed { continue }
             if isJSON {
                 showJSON(outcome, path)
-            } else if !outcome.passed {
+            } else {
                 show(outcome, path, set: set, notes: explains ? notes(of: test, table, others) : nil)
             }
         }
@@ -104,6 +106,13 @@ struct TestCommand {
                 return nil
             }
             names = [name]
+            guard let set = load(names) else {
+                Terminal.error(
+                    "lanewatch test: \(path) tests \(name) alone; where that needs other files of its folder, write \"rules: .\" into the tests\n"
+                )
+                return nil
+            }
+            return set
         }
         return load(names)
     }
@@ -119,19 +128,11 @@ struct TestCommand {
 
     private mutating func load(_ names: [String]) -> RuleSet? {
         if let known = sets[names] { return known }
-        var files: [(name: String, bytes: [UInt8])] = []
-        for name in names {
-            guard let bytes = Files.read(name, for: "test") else {
-                worst = 2
-                return nil
-            }
-            files.append((name, bytes))
-        }
-        let (set, diagnostics) = RuleFile.load(files: files)
-        CheckCommand.show(diagnostics.filter { $0.severity == .error }, asJSON: isJSON)
-        if set == nil { worst = max(worst, 1) }
-        sets[names] = set
-        return set
+        let named = NamedRules(names)
+        CheckCommand.show(named.diagnostics.filter { $0.severity == .error }, asJSON: isJSON)
+        worst = max(worst, named.code)
+        sets[names] = named.rules?.set
+        return named.rules?.set
     }
 
     private static func beside(_ path: String, _ name: String) -> String {
@@ -176,44 +177,36 @@ struct TestCommand {
         }
     }
 
+    /// As a diagnostic, with two more members: what was expected and what was found.
     private func showJSON(_ outcome: RuleTest.Outcome, _ path: String) {
+        let diagnostic = Diagnostic(
+            file: path, range: outcome.test.range, message: "test \(Shown.quoted(outcome.test.name)) failed")
         var json = JSONWriter()
-        func list(_ json: inout JSONWriter, _ name: String, _ lines: [String]) {
-            json.name(name)
-            json.array { json in for line in lines { json.value(line) } }
-        }
         json.object { json in
-            json.member("test", outcome.test.name)
-            json.member("file", path)
-            if let start = outcome.test.range?.start {
-                json.member("line", start.line)
-                json.member("column", start.column)
+            diagnostic.writeMembers(to: &json)
+            for (name, lines) in [("expected", outcome.test.expected), ("found", outcome.found)] {
+                json.name(name)
+                json.array { json in for line in lines { json.value(line) } }
             }
-            json.member("passed", outcome.passed)
-            list(&json, "expected", outcome.test.expected)
-            list(&json, "found", outcome.found)
         }
         Terminal.out(json.text + "\n")
     }
 
     private func conclude(_ milliseconds: Int64) {
+        let summary = "\(passed) passed, \(failed) failed in \(milliseconds) ms of \(ExplainedTimes.text(laneTime))\n"
         if isJSON {
-            var json = JSONWriter()
-            json.object { json in
-                json.member("passed", passed)
-                json.member("failed", failed)
-                json.member("lane_ms", laneTime)
-                json.member("ms", milliseconds)
-                if let coverage {
+            if let coverage {
+                var json = JSONWriter()
+                json.object { json in
                     json.name("coverage")
                     coverage.write(to: &json)
                 }
+                Terminal.out(json.text + "\n")
             }
-            Terminal.out(json.text + "\n")
+            Terminal.error(summary)
         } else {
             for line in coverage?.lines ?? [] { Terminal.out(line + "\n") }
-            Terminal.out(
-                "\(passed) passed, \(failed) failed in \(milliseconds) ms of \(ExplainedTimes.text(laneTime))\n")
+            Terminal.out(summary)
         }
         if let failUnder, let coverage, coverage.percent < failUnder {
             Terminal.error(

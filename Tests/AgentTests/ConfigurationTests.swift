@@ -26,12 +26,13 @@ import Testing
         #expect(file.diagnostics.map { $0.rendered() } == [])
         let configuration = try #require(file.configuration)
         #expect(configuration.identity == LaneIdentity(store: "0042", lane: "07"))
-        #expect(configuration.ruleFiles == ["/etc/lanewatch/rules/lane.yaml"])
+        #expect(configuration.ruleFiles == ["/etc/lanewatch/rules"])
         #expect(configuration.devices.map(\.role) == ["scanner", "touch"])
         #expect(configuration.devices[0].match.vendor == 0x05e0)
         #expect(configuration.kafka.map(\.key) == ["bootstrap.servers"])
         #expect(configuration.socket?.groups == ["lanewatch-pos"])
         #expect(configuration.metrics?.description == "127.0.0.1:9464")
+        #expect(configuration.control == Configuration.Control())
     }
 
     @Test func theLeastThatWorks() throws {
@@ -45,6 +46,30 @@ import Testing
     @Test func socketAndMetricsCanBeTurnedOff() throws {
         let configuration = try #require(read(Self.least + "socket: false\nmetrics: false\n").configuration)
         #expect(configuration.socket == nil && configuration.metrics == nil)
+        let quiet = try #require(read(Self.least + "control: false\ntopics: {shadow: false}\n").configuration)
+        #expect(quiet.control == nil && !quiet.topics.publishesShadow)
+        #expect(quiet.topics.shadow == TopicNames().shadow)
+    }
+
+    @Test func whoMayAskAndWhoIsStaff() throws {
+        let text = """
+            socket: {staff_users: console, staff_groups: [attendants, "2001"]}
+            control: {path: c.sock, mode: "0660", group: support, groups: support}
+
+            """
+        let file = read(Self.least + text)
+        #expect(file.diagnostics == [])
+        let configuration = try #require(file.configuration)
+        #expect(configuration.socket?.staffUsers == ["console"])
+        #expect(configuration.socket?.staffGroups == ["attendants", "2001"])
+        #expect(configuration.control?.path == "/etc/lanewatch/c.sock" && configuration.control?.mode == 0o660)
+        #expect(configuration.control?.group == "support" && configuration.control?.groups == ["support"])
+        let closed = read(Self.least + "control: {groups: support}\n")
+        #expect(closed.configuration?.control?.groups == ["support"])
+        #expect(
+            closed.diagnostics.map(\.headline) == [
+                "/etc/lanewatch/lanewatch.yaml:6:19: warning: those that \"groups\" names cannot open the socket: its \"mode\" lets its owner alone"
+            ])
     }
 
     /// Each wrong file, and the first line that is said of it.
@@ -84,6 +109,14 @@ import Testing
             "6:16: error: \"mode\" needs permission bits in octal, such as \"0660\""
         ),
         (least + "socket: {line_bytes: 5}\n", "6:22: error: \"line_bytes\" must be 256 to 1048576, not 5"),
+        (
+            least + "socket: {path: a.sock}\ncontrol: {path: a.sock}\n",
+            "7:11: error: \"control\" and \"socket\" have the same path"
+        ),
+        (
+            least + "control: {modus: \"0600\"}\n",
+            "6:11: error: unknown key \"modus\" in \"control\"; did you mean \"mode\"?"
+        ),
         (least + "topics: {audit: sco.interventions}\n", "6:10: error: two of \"topics\" have the same name"),
         (
             least + "topics: {audit: \"a b\"}\n",

@@ -32,7 +32,7 @@ import Testing
         init(
             _ folder: Folder, rules: String = LaneRunnerTests.rules, heldLimit: Int = 1000,
             maximumBytes: Int64 = 512 << 20,
-            missed: Int64 = 0
+            missed: Int64 = 0, topics: TopicNames = TopicNames()
         ) async throws {
             let identity = LaneIdentity(store: "1", lane: "L1")
             outbox = try Outbox(OutboxConfiguration(folder: folder.path, maximumBytes: maximumBytes))
@@ -52,7 +52,8 @@ import Testing
                 away: away)
             runner = LaneRunner(
                 engine: recovery.engine, outbox: outbox, clock: clock,
-                messages: LaneMessages(identity: identity, rulesDigest: set.digest), lastNumber: recovered.lastSignal,
+                messages: LaneMessages(identity: identity, topics: topics, rulesDigest: set.digest),
+                lastNumber: recovered.lastSignal,
                 heldLimit: heldLimit)
             runner.hooks.onChange = { [weak self] in self?.changes.append($0) }
             runner.hooks.onDurable = { [weak self] _ in self?.durable += 1 }
@@ -68,8 +69,19 @@ import Testing
             }
         }
 
-        func messages() async throws -> [Parcel] {
-            try await outbox.lease(topic: "sco.interventions", after: .start, limit: 1000)
+        func messages(_ topic: String = "sco.interventions") async throws -> [Parcel] {
+            try await outbox.lease(topic: topic, after: .start, limit: 1000)
+        }
+
+        func judge(_ id: LaneUUID, _ verdict: String) async throws {
+            let attributes = [
+                Attribute(.intervention, .text(id.description)), Attribute(.verdict, .text(verdict)),
+            ]
+            _ = try await withCheckedThrowingContinuation { (done: CheckedContinuation<Int64, any Error>) in
+                runner.receive(Signal(.attendantResolved, attributes, feed: .staff)) { result in
+                    done.resume(with: result.mapError { $0 as any Error })
+                }
+            }
         }
 
         func end() async throws {
@@ -110,6 +122,66 @@ import Testing
         let messages = try await lane.messages()
         #expect(messages.map(\.position.seq) == [1, 2])
         #expect(Set(messages.map(\.id)).count == 2)
+        try await lane.end()
+    }
+
+    static let shadowRules = """
+        format: 1
+        rules:
+          - {id: refused, on: item.refused, same: code, severity: info, clear_after: 1h}
+          - {id: trial, on: item.refused, same: code, severity: critical, clear_after: 1h, mode: shadow, topic: sco.trial, escalate: {after: 50ms, severity: critical, topic: sco.managers}}
+        """
+
+    /// A shadow rule is told on its own topic, or nowhere; either way it counts, and the others are told as ever.
+    @Test(arguments: [true, false]) @LoopActor func aShadowRuleCallsNobody(_ publishes: Bool) async throws {
+        let folder = try Folder()
+        var topics = TopicNames()
+        topics.publishesShadow = publishes
+        var lane = try await Subject(folder, rules: Self.shadowRules, topics: topics)
+        _ = try await lane.send("item.refused", "code", "4")
+        for _ in 0..<100 where lane.changes.count < 3 { await lane.pause(milliseconds: 20) }
+        #expect(lane.changes.map(\.kind) == [.raise, .raise, .escalate])
+        // As after kill -9: what was told is not told again, and the counts are the same.
+        let told = lane.runner.engine.tally(of: "trial")
+        await lane.pause(milliseconds: 50)
+        await lane.outbox.close()
+        lane = try await Subject(folder, rules: Self.shadowRules, topics: topics)
+        #expect(lane.runner.engine.tally(of: "trial") == told && told?.fired == 1)
+        _ = try await lane.send("item.refused", "code", "5")
+        let calls = try await lane.messages().map { try JSONValue(parsing: $0.value ?? []) }
+        #expect(calls.map { $0["rule"]?.text } == ["refused", "refused"])
+        #expect(calls.allSatisfy { $0["shadow"] == nil })
+        let shadows = try await lane.messages("sco.rules.shadow").map { try JSONValue(parsing: $0.value ?? []) }
+        #expect(shadows.map { $0["state"]?.text } == (publishes ? ["raised", "updated", "raised"] : []))
+        #expect(shadows.allSatisfy { $0["shadow"]?.bool == true && $0["rule"]?.text == "trial" })
+        #expect(try await lane.messages("sco.trial").isEmpty)
+        #expect(try await lane.messages("sco.managers").isEmpty)
+        #expect(lane.runner.changeCounts.keys.allSatisfy { $0.rule == "refused" })
+        let states = try await lane.messages("sco.lane-state").map { try JSONValue(parsing: $0.value ?? []) }
+        let open = states.flatMap { $0["open"]?.elements ?? [] }.compactMap { $0["rule"]?.text }
+        #expect(Set(open) == ["refused"])
+        try await lane.end()
+    }
+
+    /// A verdict is a signal like any other: counted again by the replay after a kill, not twice.
+    @Test @LoopActor func verdictsSurviveAKill() async throws {
+        let folder = try Folder()
+        var lane = try await Subject(folder)
+        _ = try await lane.send("item.refused", "code", "4")
+        _ = try await lane.send("item.refused", "code", "5")
+        let ids = lane.changes.map(\.intervention.id)
+        try await lane.judge(ids[0], "false alarm")
+        for _ in 0..<3 {
+            let before = lane.runner.engine.tally(of: "refused")
+            await lane.outbox.close()
+            lane = try await Subject(folder)
+            #expect(lane.runner.engine.tally(of: "refused") == before)
+        }
+        try await lane.judge(ids[1], "helped")
+        try await lane.end()
+        lane = try await Subject(folder)
+        let tally = try #require(lane.runner.engine.tally(of: "refused"))
+        #expect(tally.fired == 2 && tally.judged == 2 && tally.falseAlarms == 1)
         try await lane.end()
     }
 

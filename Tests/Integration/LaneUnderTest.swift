@@ -18,23 +18,23 @@ final class LaneUnderTest {
     ]
 
     /// - Parameters:
-    ///   - rules: The rule file's text; the shipped rules where nil.
+    ///   - rules: The rule file's text.
     ///   - extra: More lines of the configuration.
-    init(rules: String? = nil, lane: String = "L07", extra: String = "", kafka: String = "", bed: Bed? = nil) throws {
+    init(rules: String, lane: String = "L07", extra: String = "", kafka: String = "", bed: Bed? = nil) throws {
         folder = try Places.folder()
         cluster = try MockCluster(brokers: 3)
         for topic in Self.topics { try cluster.createTopic(topic, partitions: 4, replicas: 3) }
         metricsPort = try Self.freePort()
         self.bed = bed
-        let shipped = try String(contentsOf: Places.repository.appending(path: "rules/lane.yaml"), encoding: .utf8)
-        try (rules ?? shipped).write(to: folder.appending(path: "rules.yaml"), atomically: true, encoding: .utf8)
+        try rules.write(to: folder.appending(path: "rules.yaml"), atomically: true, encoding: .utf8)
         let text = """
             format: 1
             store: "0042"
             lane: "\(lane)"
             state: state
             rules: rules.yaml
-            socket: {path: pos.sock}
+            socket: {path: pos.sock, staff_users: ["\(getuid())"]}
+            control: {path: control.sock}
             metrics: {port: \(metricsPort)}
             log: {level: debug, format: json}
             kafka:
@@ -52,6 +52,7 @@ final class LaneUnderTest {
     }
 
     var configurationPath: String { folder.appending(path: "lanewatch.yaml").path }
+    var controlPath: String { folder.appending(path: "control.sock").path }
     var socketPath: String { folder.appending(path: "pos.sock").path }
     var databasePath: String { folder.appending(path: "state/outbox.sqlite").path }
 

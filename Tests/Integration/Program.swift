@@ -133,6 +133,9 @@ enum Places {
 
     static var lanewatch: String { products.appending(path: "lanewatch").path }
 
+    /// The folder of the shipped rules.
+    static var shippedRules: String { repository.appending(path: "rules").path }
+
     static func folder() throws -> URL {
         let folder = FileManager.default.temporaryDirectory.appending(path: "lanewatch-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -90,7 +90,14 @@ extension Integration {
                     #"lanewatch explain: no rule "nothing-like-it"; there are: slow, help, off"#
                 ),
                 ("off r.jsonl", 1, #"lanewatch explain: rule "off" is switched off (enabled: false)"#),
-                ("slow", 2, "lanewatch explain: a recording is missing: lanewatch explain slow RECORDING"),
+                (
+                    "--at 4s slow", 2,
+                    "lanewatch explain: --rules goes with a recording: lanewatch explain --rules … slow RECORDING"
+                ),
+                (
+                    "--json slow r.jsonl", 2,
+                    "lanewatch explain: --json asks the agent on this lane, and goes without a recording"
+                ),
                 ("slow missing.jsonl", 2, "lanewatch explain: cannot read missing.jsonl: No such file or directory"),
                 ("--lane L9 slow r.jsonl", 1, #"lanewatch explain: r.jsonl has no lane "L9"; it has: F1, L07"#),
                 (
@@ -206,17 +213,20 @@ extension Integration {
             try writeTests(failing: true)
             let (code, output) = try run("lanewatch test --json --coverage rules.test.yaml")
             #expect(code == 1)
-            #expect(
-                output.dropLast() == [
-                    #"{"test":"an answer in time","file":"rules.test.yaml","line":2,"column":11,"passed":true,"expected":[],"found":[]}"#,
-                    #"{"test":"none","file":"rules.test.yaml","line":5,"column":11,"passed":false,"expected":["44s raise slow pay=P1 warning"],"found":["45s raise slow pay=P1 warning"]}"#,
-                ])
-            let last = try #require(output.last)
-            let object = try #require(try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any])
-            #expect(object["passed"] as? Int == 1)
-            #expect(object["failed"] as? Int == 1)
-            #expect(object["lane_ms"] as? Int == 720_000)
-            #expect((object["coverage"] as? [String: Any])?["percent"] as? Int == 33)
+            #expect(output.count == 3)
+            let fault = try #require(try object(output[0]))
+            #expect(fault["message"] as? String == #"test "none" failed"#)
+            #expect(fault["line"] as? Int == 5)
+            #expect(fault["expected"] as? [String] == ["44s raise slow pay=P1 warning"])
+            #expect(fault["found"] as? [String] == ["45s raise slow pay=P1 warning"])
+            let coverage = try #require(try object(output[1])?["coverage"] as? [String: Any])
+            #expect(coverage["percent"] as? Int == 33)
+            #expect((coverage["rules"] as? [[String: Any]])?.map { $0["rule"] as? String } == ["slow", "help"])
+            #expect(output[2].hasPrefix("1 passed, 1 failed in "))
+        }
+
+        private func object(_ line: String) throws -> [String: Any]? {
+            try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
         }
     }
 }

@@ -13,6 +13,7 @@ import YAML
         var from: [String]
         var attributes: [(name: String, kind: String, unit: String)]
         var doc: String
+        var rate: Int64
     }
 
     static func entries() throws -> [Entry] {
@@ -26,7 +27,7 @@ import YAML
         let entries = signals.pairs.compactMap { pair -> Entry? in
             guard
                 let map = YAMLMapping(
-                    pair.value, "a signal", keys: ["from", "attributes", "units", "doc"], findings)
+                    pair.value, "a signal", keys: ["from", "attributes", "units", "rate", "doc"], findings)
             else { return nil }
             map.require("from", "attributes", "doc")
             let units = map.mapping("units", "units")
@@ -34,7 +35,8 @@ import YAML
                 (attribute.key, attribute.value.scalar?.text ?? "", units?.text(attribute.key) ?? "")
             }
             return Entry(
-                name: pair.key, from: map.texts("from").map(\.text), attributes: attributes, doc: map.text("doc") ?? "")
+                name: pair.key, from: map.texts("from").map(\.text), attributes: attributes, doc: map.text("doc") ?? "",
+                rate: map.int("rate", in: 1...1_000_000) ?? 0)
         }
         #expect(findings.diagnostics.map { $0.rendered() } == [])
         return entries
@@ -78,7 +80,7 @@ import YAML
             lines.append("        Entry(")
             lines.append("            \"\(entry.name)\", [\(entry.from.map { "." + $0 }.joined(separator: ", "))],")
             lines.append("            [\(attributes.joined(separator: ", "))],")
-            lines.append("            \"\(entry.doc)\"),")
+            lines.append("            \"\(entry.doc)\"\(entry.rate > 0 ? ", rate: \(entry.rate)" : "")),")
         }
         lines += ["    ]", "}", "", "extension SignalType {"]
         for (place, entry) in entries.enumerated() {
@@ -97,9 +99,10 @@ import YAML
         var lines = [
             "# Signals", "",
             "What a lane can say. Generated from `rules/signals.yaml`; rule files name these types and attributes, and the POS",
-            "application's [socket](socket.md) takes those that name `pos`. Attributes are text unless they say int.",
+            "application's [socket](socket.md) takes those that name `pos`. Attributes are text unless they say int. `per second` is what a",
+            "busy lane brings at its peak, where that is much: `lanewatch check` warns of patterns on more than 10 a second.",
             "",
-            "| signal | attributes | from | meaning |", "|---|---|---|---|",
+            "| signal | attributes | from | per second | meaning |", "|---|---|---|---|---|",
         ]
         for entry in entries {
             let attributes = entry.attributes.map { attribute in
@@ -107,7 +110,7 @@ import YAML
                 return "`\(attribute.name)` int" + (attribute.unit.isEmpty ? "" : " (\(attribute.unit))")
             }
             lines.append(
-                "| `\(entry.name)` | \(attributes.joined(separator: ", ")) | \(entry.from.joined(separator: ", ")) | \(entry.doc) |"
+                "| `\(entry.name)` | \(attributes.joined(separator: ", ")) | \(entry.from.joined(separator: ", ")) | \(entry.rate > 0 ? String(entry.rate) : "") | \(entry.doc) |"
             )
         }
         return (lines + [""]).joined(separator: "\n")

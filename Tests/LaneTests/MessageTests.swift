@@ -65,9 +65,48 @@ import Testing
         var shadow = try change()
         shadow.intervention.shadow = true
         #expect(renamed.event(for: shadow, recorded: WallInstant(milliseconds: 0)).topic == "sco.rules.shadow")
+        shadow.intervention.topic = "sco.interventions.payment"
+        let told = renamed.event(for: shadow, recorded: WallInstant(milliseconds: 0))
+        #expect(told.topic == "sco.rules.shadow")
+        #expect(try JSONValue(parsing: told.value ?? [])["shadow"]?.bool == true)
+        let calling = renamed.event(for: try change(), recorded: WallInstant(milliseconds: 0))
+        #expect(try JSONValue(parsing: calling.value ?? [])["shadow"] == nil)
         var own = try change()
         own.intervention.topic = "sco.interventions.payment"
         #expect(renamed.event(for: own, recorded: WallInstant(milliseconds: 0)).topic == "sco.interventions.payment")
+    }
+
+    /// Whoever saw it raised sees it cleared: later messages go to every topic that an earlier one went to.
+    @Test func aMovedInterventionIsToldOnEveryTopicItWasToldOn() throws {
+        var renamed = messages
+        renamed.topics.interventions = "shop.calls"
+        var cleared = try change(.cleared)
+        let recorded = WallInstant(milliseconds: 0)
+        #expect(renamed.events(for: cleared, recorded: recorded).map(\.topic) == ["shop.calls"])
+        cleared.intervention.move(to: "sco.urgent", shadow: false)
+        cleared.intervention.move(to: "sco.manager", shadow: false)
+        let events = renamed.events(for: cleared, recorded: recorded)
+        #expect(events.map(\.topic) == ["shop.calls", "sco.urgent", "sco.manager"])
+        #expect(Set(events.map(\.id)).count == 1 && Set(events.map(\.value)).count == 1)
+        #expect(Set(events.map(\.headers)).count == 1)
+    }
+
+    @Test func movingBackAndForthNamesEachTopicOnce() throws {
+        var intervention = try change().intervention
+        let first = intervention.topic
+        intervention.move(to: first, shadow: false)
+        #expect(intervention.earlierTopics == [])
+        intervention.move(to: "a", shadow: false)
+        intervention.move(to: first, shadow: false)
+        #expect(intervention.earlierTopics == ["a"])
+        intervention.move(to: "a", shadow: true)
+        #expect(intervention.earlierTopics == ["a", first] && intervention.ownTopic == "sco.rules.shadow")
+        // In shadow mode the rule's own topic is nobody's.
+        intervention.move(to: "b", shadow: true)
+        #expect(intervention.earlierTopics == ["a", first])
+        for number in 0..<100 { intervention.move(to: "t\(number)", shadow: false) }
+        #expect(intervention.earlierTopics.count == Intervention.maximumEarlierTopics)
+        #expect(intervention.earlierTopics.last == "t98")
     }
 
     @Test func aControlCharacterNeverReachesAHeader() throws {

@@ -54,6 +54,7 @@ import YAML
                 20.yaml:6:10: error: rule "b" is already declared in 10.yaml, line 6
                     6 |   - {id: b, on: touch, severity: info, clear_after: $wait}
                       |          ^
+                      = help: a later file may only add; other numbers for some lanes go under lanes:
 
                 """)
     }
@@ -155,6 +156,22 @@ import YAML
         let wrong = load([("x.yaml", text + "  - x\n")])
         #expect(wrong.ruleSet == nil)
         #expect(!wrong.printed.contains("warning"))
+    }
+
+    @Test func aShadowRulesTopicIsWarnedAbout() {
+        let text = """
+            format: 1
+            rules:
+              - {id: a, on: touch, severity: info, clear_after: 1m, mode: shadow, topic: sco.managers}
+              - {id: b, on: keypad, severity: info, clear_after: 1m, mode: shadow, escalate: {after: 10s, topic: sco.managers}}
+              - {id: c, on: touch, severity: info, clear_after: 2m, mode: shadow, escalate: {after: 10s, severity: critical}}
+            """
+        let loaded = RuleFile.load(files: [("x.yaml", Array(text.utf8))])
+        #expect(
+            loaded.diagnostics.map(\.headline) == [
+                "x.yaml:3:78: warning: rule \"a\": \"topic\" counts for nothing while \"mode\" is shadow",
+                "x.yaml:4:82: warning: rule \"b\": \"topic\" counts for nothing while \"mode\" is shadow",
+            ])
     }
 
     @Test func theDigestKnowsNamesBytesAndOrderButNotFolders() {

@@ -174,11 +174,12 @@ import Testing
         }
         let same: [Rule] = [
             base, try .c("x", on: "touch", count: 9, within: "1h", unless: "keypad").while("screen is alive", states),
-            try base.clearAfter("1m").cooldown("1h").escalate("1m", .critical), base.mutedBy("y").shadow.at(1, 2),
+            try base.clearAfter("1m").cooldown("1h").escalate("1m", .critical), base.mutedBy("y").at(1, 2),
         ]
         for rule in same { #expect(print(rule) == print(base)) }
         let others: [Rule] = [
-            base.same("x"), base.with { $0.whileCondition = nil }, try base.while("screen is not alive", states),
+            base.same("x"), base.shadow, base.with { $0.whileCondition = nil },
+            try base.while("screen is not alive", states),
             try .c("c", on: "touch where x = 1", count: 2, within: "10s", unless: "keypad").while(
                 "screen is alive", states),
             try .c("c", on: "touch", count: 2, within: "10s").while("screen is alive", states),

@@ -117,6 +117,39 @@ import Testing
         #expect(!span.contains(wall, UTC()))
     }
 
+    /// A wall clock that is set counts for `at` and for silences from then on; timers go on as they were.
+    @Test func atAndSilencesFollowAWallClockThatIsSet() throws {
+        let rule = try Rule.b("r", on: "payment.started", unless: "payment.approved", within: "45s").same("pay")
+            .at(22 * 60, 6 * 60)
+        let start = TestTimeline.defaultStart
+        func lines(_ set: RuleSet, _ by: Int64, then: [TestStep] = []) throws -> [String] {
+            func signal(_ text: String) throws -> TestStep { .signal(try GivenLine(parsing: text)) }
+            let steps: [TestStep] = [
+                try signal("0s payment.started pay=A"), .clock(after: 10_000, by: by),
+                try signal("60s payment.started pay=B"),
+            ]
+            return TestTimeline(start: start, steps: steps + then, length: 200_000).lines(set.table())
+        }
+        let hour: Int64 = 3_600_000
+        // 10:00 in the morning becomes 22:00 at night, or 09:00.
+        #expect(
+            try lines(RuleSet([rule]), 12 * hour)
+                == ["45s raise r pay=A warning", "105s raise r pay=B warning"])
+        #expect(try lines(RuleSet([rule]), -hour) == [])
+        // Set forth and back: the second wait comes due in the morning again.
+        #expect(
+            try lines(RuleSet([rule]), 12 * hour, then: [.clock(after: 70_000, by: -12 * hour)])
+                == ["45s raise r pay=A warning"])
+        var silenced = RuleSet([rule.with { $0.at = nil }])
+        silenced.silences = [
+            Silence(
+                rules: ["r"], lanes: [], until: WallInstant(milliseconds: start.milliseconds + hour + 100_000), why: "x"
+            )
+        ]
+        #expect(try lines(silenced, 10_000) == [])
+        #expect(try lines(silenced, hour) == ["105s raise r pay=B warning"])
+    }
+
     // MARK: Escalations, clear_after
 
     @Test func escalationsComeInTimeEvenWithTheSameSeverity() throws {

@@ -179,12 +179,9 @@ import Testing
 
     /// The tutorial's recording runs under the shipped rules, and tells something.
     @Test func theTutorialsRecordingTellsSomething() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let rules = [UInt8](try Data(contentsOf: root.appendingPathComponent("rules/lane.yaml")))
-        let loaded = RuleFile.load(files: [(name: "lane.yaml", bytes: rules)]).ruleSet
-        var replay = Replay(try #require(loaded))
-        try replay.add([UInt8](try Data(contentsOf: root.appendingPathComponent("docs/tutorial/recording.jsonl"))))
+        var replay = Replay(try ShippedRules.set())
+        let recording = ShippedRules.repository.appendingPathComponent("docs/tutorial/recording.jsonl")
+        try replay.add([UInt8](try Data(contentsOf: recording)))
         var out: [String] = []
         _ = try replay.finish { out.append($0) }
         #expect(replay.counts.ignored == 0)

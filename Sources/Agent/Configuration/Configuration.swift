@@ -18,6 +18,8 @@ public struct Configuration: Sendable {
     /// The socket takes every signal of the catalogue, whoever should bring it. For demonstrations and tests.
     public var isSimulated = false
     public var socket: Socket? = Socket()
+    /// Where the running agent can be asked; nil turns it off.
+    public var control: Control? = Control()
     /// The allow-list, in order: of several that mean a device, the first counts.
     public var devices: [EvdevDeviceRule] = []
     public var kafka: [KafkaSetting] = []
@@ -51,9 +53,25 @@ public struct Configuration: Sendable {
         /// Who may write: names or numbers. Root and the agent's own user may always.
         public var users: [String] = []
         public var groups: [String] = []
+        /// Who may bring the signals of staff; nobody else may, not even root.
+        public var staffUsers: [String] = []
+        public var staffGroups: [String] = []
         public var linesPerSecond = 100_000
         public var lineBytes = 64 << 10
         public var connections = 64
+
+        public init() {}
+    }
+
+    public struct Control: Hashable, Sendable {
+        public var path = "/run/lanewatch/control.sock"
+        /// Permission bits of the socket file.
+        public var mode: UInt32 = 0o600
+        /// The group that owns the socket file; nil leaves it to the agent's own.
+        public var group: String?
+        /// Who may ask: names or numbers. Root and the agent's own user may always.
+        public var users: [String] = []
+        public var groups: [String] = []
 
         public init() {}
     }

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Lane
 import Loop
+import Net
 
 /// Replays a recording into the lane: at the pace of its times, faster, or as fast as the disk takes it.
 ///

@@ -15,6 +15,7 @@ enum CardLine {
             guard let value = value(&scanner, bytes) else { return "" }
             // Hexadecimal digits look so by chance: such a trace context is left out, and the signal is taken.
             if nameBytes.elementsEqual("traceparent".utf8) { continue }
+            if nameBytes.elementsEqual("intervention".utf8), isOwnID(value) { continue }
             if CardText.isSuspect(value), !(isTradeItem(nameBytes) && CardText.isTradeItem(value)) {
                 return nameBytes.count <= 64 ? String(decoding: nameBytes, as: UTF8.self) : ""
             }
@@ -37,6 +38,11 @@ enum CardLine {
             guard (try? scanner.skipValue()) != nil else { return nil }
             return UnsafeRawBufferPointer(rebasing: bytes[start..<scanner.position])
         }
+    }
+
+    /// An intervention's id: its hexadecimal digits look so by chance.
+    private static func isOwnID(_ value: UnsafeRawBufferPointer) -> Bool {
+        value.count == 36 && LaneUUID(String(decoding: value, as: UTF8.self))?.isOwn == true
     }
 
     private static func isTradeItem(_ name: UnsafeRawBufferPointer) -> Bool {

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Loop
+import Net
 
 /// One writer: its descriptor, the bytes that came and those that go. What they mean is the feed's.
 @LoopActor final class SocketConnection {
@@ -22,6 +23,7 @@ import Loop
 
     let descriptor: Descriptor
     let peer: lw_peer_credentials
+    let access: SocketAccess
     var framer: LineFramer
     var bucket: TokenBucket
     var answers = AnswerQueue()
@@ -42,11 +44,13 @@ import Loop
     private let ready: @LoopActor (SocketConnection, EventLoop.Readiness) -> Void
 
     init(
-        _ descriptor: consuming Descriptor, peer: lw_peer_credentials, options: SocketOptions, now: Int64,
+        _ descriptor: consuming Descriptor, peer: lw_peer_credentials, access: SocketAccess, options: SocketOptions,
+        now: Int64,
         ready: @escaping @LoopActor (SocketConnection, EventLoop.Readiness) -> Void
     ) {
         self.descriptor = descriptor
         self.peer = peer
+        self.access = access
         framer = LineFramer(limit: options.lineBytes)
         bucket = TokenBucket(perSecond: options.linesPerSecond, now: now)
         self.ready = ready

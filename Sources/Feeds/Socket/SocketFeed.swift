@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Lane
 import Loop
+import Net
 
 /// The POS application's socket: a Unix stream socket that takes one signal a line as JSON (`Lane.SignalLine`).
 ///
@@ -15,7 +16,7 @@ import Loop
 @LoopActor public final class SocketFeed: Feed {
     public nonisolated let kind = FeedKind.pos
     /// Lines: in, out (to the merge point; with `ack`, durable), dropped (`malformed`, `unknown_type`, `foreign_type`,
-    /// `card_data`, `oversized`, `incomplete`, `too_fast`, `not_durable`), held (wait to be durable).
+    /// `bad_verdict`, `card_data`, `oversized`, `incomplete`, `too_fast`, `not_durable`), held (wait to be durable).
     public private(set) var counts = StageCounts()
     /// Connections: in, out (closed by the peer), dropped (`peer`, `limit`, `too_fast`, `slow_reader`, `stopped`), held (open).
     public private(set) var connectionCounts = StageCounts()
@@ -25,6 +26,7 @@ import Loop
     private let options: SocketOptions
     private let intake: SocketIntake
     private let rule: PeerRule
+    private let staff: PeerRule
     private var memberships = Memberships()
     private var listener: UnixListener?
     private var sink: (any FeedSink)?
@@ -40,11 +42,15 @@ import Loop
     public nonisolated init(_ options: SocketOptions) {
         self.options = options
         intake = SocketIntake(simulate: options.simulate)
-        rule = PeerRule(options)
+        rule = PeerRule(users: options.users, groups: options.groups)
+        staff = PeerRule(users: options.staffUsers, groups: options.staffGroups, own: nil)
     }
 
     public func start(_ sink: any FeedSink) throws(FeedError) {
-        let listener = try UnixListener.open(options)
+        let listener: UnixListener
+        do throws(UnixSocketError) {
+            listener = try UnixListener.open(options.path, mode: options.mode, group: options.group)
+        } catch { throw FeedError(error.description, isRetriable: error.isRetriable) }
         do throws(SystemError) {
             try EventLoop.shared.watch(listener.descriptor.raw, for: .readable) { [weak self] _ in self?.accept() }
         } catch {
@@ -105,10 +111,8 @@ import Loop
         var peer = lw_peer_credentials()
         guard lw_peer_credentials(descriptor.raw, &peer) == 0 else { return refuse(descriptor, "peer", "who are you?") }
         let now = Boottime.nanoseconds()
-        let allowed = rule.allows(user: peer.uid, group: peer.gid) {
-            memberships.groups(ofUser: peer.uid, primary: peer.gid, now: now / 1_000_000)
-        }
-        guard allowed else {
+        let access = access(of: peer, now: now / 1_000_000)
+        guard !access.isEmpty else {
             note(.warning, "peer refused", "peer", [("uid", "\(peer.uid)"), ("pid", "\(peer.pid)")])
             return refuse(
                 descriptor, "peer",
@@ -118,12 +122,24 @@ import Loop
             note(.warning, "too many connections", "limit", [("limit", "\(options.connections)")])
             return refuse(descriptor, "limit", "\(options.connections) connections are open, and no more are taken")
         }
-        let connection = SocketConnection(descriptor, peer: peer, options: options, now: now) { [weak self] in
+        let connection = SocketConnection(descriptor, peer: peer, access: access, options: options, now: now) {
+            [weak self] in
             self?.ready($0, $1)
         }
         connections[ObjectIdentifier(connection)] = connection
         connectionCounts.held += 1
         settle(connection)
+    }
+
+    private func access(of peer: lw_peer_credentials, now: Int64) -> SocketAccess {
+        var access: SocketAccess = []
+        for (right, rule) in [(.pos, rule), (.staff, staff)] as [(SocketAccess, PeerRule)] {
+            let isAllowed = rule.allows(user: peer.uid, group: peer.gid) {
+                memberships.groups(ofUser: peer.uid, primary: peer.gid, now: now)
+            }
+            if isAllowed { access.insert(right) }
+        }
+        return access
     }
 
     /// One line, and closed.
@@ -219,7 +235,7 @@ import Loop
                 connection, "too_fast", "more than \(options.linesPerSecond) lines a second; the connection is closed",
                 asked: true)
         }
-        switch intake.take(bytes) {
+        switch intake.take(bytes, connection.access) {
         case .success(let accepted):
             ignoredAttributes += accepted.ignored.count
             guard accepted.wantsAnswer else {

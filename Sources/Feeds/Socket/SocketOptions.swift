@@ -1,5 +1,3 @@
-import CLinux
-
 /// How the POS application's socket is made, and what it takes.
 public struct SocketOptions: Hashable, Sendable {
     /// Where the socket is made; its folder must be there. At most 107 bytes (unix(7)).
@@ -11,6 +9,10 @@ public struct SocketOptions: Hashable, Sendable {
     /// Who may write, besides root and the agent's own user: users by uid, and members of groups by gid.
     public var users: Set<UInt32> = []
     public var groups: Set<UInt32> = []
+    /// Who may bring the signals of staff (`attendant.resolved`): only those named here, nobody always. They need not be
+    /// among `users` and `groups`; who is not brings nothing else.
+    public var staffUsers: Set<UInt32> = []
+    public var staffGroups: Set<UInt32> = []
     /// Signals of every type are taken, also those that only other feeds may bring. For tests and demonstrations.
     public var simulate = false
     /// The longest line, in bytes, without its line feed.
@@ -33,23 +35,4 @@ public struct SocketOptions: Hashable, Sendable {
     /// An answer nobody asked for is left out when so many bytes wait already: a POS application that never reads must not
     /// be stopped by what it is told about its faulty lines.
     var unaskedBytes: Int { answerBytes / 4 }
-}
-
-/// Who may write to the socket.
-struct PeerRule {
-    let users: Set<UInt32>
-    let groups: Set<UInt32>
-    let own: UInt32
-
-    init(_ options: SocketOptions, own: UInt32 = geteuid()) {
-        users = options.users
-        groups = options.groups
-        self.own = own
-    }
-
-    /// `memberships` gives all groups of the user; asked only when nothing else decides.
-    func allows(user: UInt32, group: UInt32, memberships: () -> [UInt32]) -> Bool {
-        if user == 0 || user == own || users.contains(user) || groups.contains(group) { return true }
-        return !groups.isEmpty && memberships().contains(where: groups.contains)
-    }
 }

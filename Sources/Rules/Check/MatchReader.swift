@@ -33,7 +33,27 @@ struct MatchReader {
             // What follows is the rest of the pattern, no test.
             if reader.isCutPattern(part) { break }
         }
-        return findings.errorCount == before ? Match(type: type, tests: tests) : nil
+        guard findings.errorCount == before else { return nil }
+        let match = Match(type: type, tests: tests)
+        warnOfBusyPattern(match, condition)
+        return match
+    }
+
+    /// Signals a second; of rarer ones a pattern costs nothing worth telling.
+    static let busyRate = 10
+
+    /// A pattern that is tried on every signal of a busy type. Beside a test with `=` it is tried on few.
+    private func warnOfBusyPattern(_ match: Match, _ condition: TextCut) {
+        let entry = catalogue[match.type]
+        guard entry.rate > Self.busyRate else { return }
+        let isNarrow = match.tests.contains { if case .isOneOf = $0.comparison { true } else { false } }
+        let pattern = match.tests.first { if case .matches = $0.comparison { true } else { false } }
+        guard !isNarrow, let pattern else { return }
+        let name = pattern.attribute.name
+        findings.warning(
+            "this pattern is tried on every \"\(entry.name)\", up to \(entry.rate) a second on a busy lane",
+            at: condition.place,
+            help: "name the values (\(name) = A|B), or add a test with \"=\", so that it is tried on those alone")
     }
 
     /// Whether the text has the outer form of a match: a word, and perhaps `where` and something.

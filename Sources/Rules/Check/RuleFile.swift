@@ -5,14 +5,19 @@ import YAML
 public enum RuleFile {
     /// Rules of one set, at most.
     public static let maximumRules = 5000
+    /// Topics that the rules of one set may name, at most. Delivery tells topics apart by 12 bits; what is left of 4096 is for
+    /// the agent's own, and for those of earlier sets whose messages still wait.
+    public static let maximumTopics = 4000
 
     /// Reads `files` as one set. Names are global: a file may use what another declares, before or after it.
     ///
     /// There is a rule set exactly where no diagnostic is an error; warnings come only then. The diagnostics are those of the
     /// files in the order of `files`, of each in line order.
-    /// - Parameter files: in load order, which is the order of their names for a folder; `name` is what diagnostics show.
+    /// - Parameters:
+    ///   - files: in load order, which is the order of their names for a folder; `name` is what diagnostics show.
+    ///   - wall: what the time is, where it matters that a silence is over; nil in tests and replays.
     public static func load(
-        files: [(name: String, bytes: [UInt8])]
+        files: [(name: String, bytes: [UInt8])], at wall: WallInstant? = nil
     ) -> (ruleSet: RuleSet?, diagnostics: [Diagnostic]) {
         let vocabulary = Vocabulary()
         var sections: [(reader: SectionReader?, findings: Findings)] = []
@@ -28,17 +33,22 @@ public enum RuleFile {
         var set = RuleSet()
         var mutes = MuteCheck()
         var warnings = RuleWarnings()
+        var topics = TopicCheck()
         for (reader, findings) in sections {
             guard let reader else { continue }
             set.states += reader.states()
             set.overrides += reader.overrides()
-            set.silences += reader.silences()
+            for (silence, place) in reader.silences() {
+                set.silences.append(silence)
+                warnings.add(silence, findings, place)
+            }
             // Past the limit a rule is not read: that there are too many is told below.
             for node in reader.ruleNodes.prefix(maximumRules) {
                 guard let ruleReader = RuleReader(node, findings, vocabulary) else { continue }
                 mutes.add(ruleReader)
                 guard let rule = ruleReader.rule() else { continue }
                 set.rules.append(rule)
+                topics.add(rule, ruleReader)
                 warnings.add(rule, ruleReader)
             }
             checkCount(vocabulary, reader, findings)
@@ -49,7 +59,7 @@ public enum RuleFile {
         }
         for entry in vocabulary.params.entries { set.params[entry.name] = entry.value.value }
         set.digest = digest(of: files)
-        warnings.report(set, vocabulary)
+        warnings.report(set, vocabulary, at: wall)
         return (set, sections.flatMap { $0.findings.inLineOrder })
     }
 
@@ -75,5 +85,20 @@ public enum RuleFile {
         let first = vocabulary.rules.entries[maximumRules]
         guard first.findings === findings else { return }
         findings.error("more than \(maximumRules) rules in one set", at: first.range)
+    }
+}
+
+/// Counts the topics that rules and their escalations name.
+private struct TopicCheck {
+    private var topics: Set<String> = []
+
+    mutating func add(_ rule: Rule, _ reader: RuleReader) {
+        let before = topics.count
+        topics.insert(rule.topic)
+        for escalation in rule.escalations { topics.insert(escalation.topic) }
+        guard topics.count > RuleFile.maximumTopics, before <= RuleFile.maximumTopics else { return }
+        reader.findings.error(
+            "more than \(RuleFile.maximumTopics) topics in one set", at: reader.place,
+            help: "consumers tell rules of one topic apart by \"rule\" and \"category\" of the message")
     }
 }

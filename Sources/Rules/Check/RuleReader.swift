@@ -9,6 +9,7 @@ struct RuleReader {
         "category",
         "topic", "clear_when", "clear_after", "cooldown", "escalate", "muted_by", "mode", "remote", "enabled",
     ]
+    static let escalationKeys = ["after", "severity", "topic"]
     static let defaultTopic = "sco.interventions"
 
     let findings: Findings
@@ -103,8 +104,15 @@ struct RuleReader {
             elements = list
         }
         return elements.compactMap { element in
-            let keys = ["after", "severity", "topic"]
-            guard let one = YAMLMapping(element, "\"escalate\"", keys: keys, findings) else { return nil }
+            if let text = element.scalar?.text, DurationScalar.milliseconds(text) != nil {
+                findings.error(
+                    "\"escalate\" must say what changes, not only when; write {after: \(Shown.plain(text)), severity: critical}",
+                    at: element.range)
+                return nil
+            }
+            guard let one = YAMLMapping(element, "\"escalate\"", keys: Self.escalationKeys, findings) else {
+                return nil
+            }
             one.require("after")
             let after = terms.duration("after", of: one)
             let (ownSeverity, ownTopic) = (self.severity(of: one), self.topic(of: one))
@@ -121,6 +129,11 @@ struct RuleReader {
     }
 
     static func unknownRule(_ text: String, at range: SourceRange, _ vocabulary: Vocabulary, _ findings: Findings) {
+        guard !vocabulary.rules.entries.isEmpty else {
+            return findings.error(
+                "no rule \(Shown.quoted(text))", at: range,
+                help: "these files declare no rules; check all files of a set together")
+        }
         findings.unknown(
             "no rule \(Shown.quoted(text))", text, at: range, among: vocabulary.rules.names, listing: "rules:")
     }

@@ -6,6 +6,8 @@ import YAML
 /// In two passes over all files: first the names are declared, then whatever uses names is read.
 struct SectionReader {
     static let keys = ["format", "params", "lists", "states", "lanes", "silences", "rules"]
+    static let laneKeys = ["match", "set"]
+    static let silenceKeys = ["rules", "lanes", "until", "why"]
 
     private let findings: Findings
     private let vocabulary: Vocabulary
@@ -15,6 +17,10 @@ struct SectionReader {
     init?(_ root: YAMLNode, _ findings: Findings, _ vocabulary: Vocabulary) {
         if root.isNull {
             findings.error("the file is empty; it begins with \"format: 1\"", at: root.range)
+            return nil
+        }
+        if let (what, range, help) = Self.otherKind(root) {
+            findings.error("this is \(what), not a rule file", at: range, help: help)
             return nil
         }
         guard let top = YAMLMapping(root, "a rule file", keys: Self.keys, findings) else { return nil }
@@ -27,6 +33,23 @@ struct SectionReader {
             findings.error(
                 "\"format\" must be 1, not \(node.described)", at: node.range, help: "this version reads format 1")
         }
+    }
+
+    /// What the file is, where it is plainly one of our other files, with the key that says so and the way out.
+    private static func otherKind(_ root: YAMLNode) -> (what: String, range: SourceRange, help: String)? {
+        guard case .mapping(let pairs) = root.content else { return nil }
+        func key(_ name: String) -> SourceRange? { pairs.first { $0.key == name }?.keyRange }
+        if let tests = key("tests") { return ("a file of tests", tests, "run it: lanewatch test FILE") }
+        if key("rules") == nil, let signals = key("signals") {
+            return (
+                "a signal catalogue", signals,
+                "the agent has its own compiled in; leave the file out, or name its folder"
+            )
+        }
+        if key("store") != nil, let kafka = key("kafka") {
+            return ("a configuration", kafka, "check it: lanewatch check --config FILE")
+        }
+        return nil
     }
 
     // MARK: First pass
@@ -83,7 +106,12 @@ struct SectionReader {
 
     private func declareState(_ pair: YAMLPair) {
         var names = StateNames(place: vocabulary.states.entries.count, values: nil)
-        if let values = YAMLMapping(pair.value, "state \(Shown.quoted(pair.key))", findings) {
+        if let scalar = pair.value.scalar, !scalar.isNull {
+            findings.error(
+                "state \(Shown.quoted(pair.key)) must be a mapping (value: signals), not \(pair.value.described)",
+                at: pair.value.range,
+                help: "write \(Shown.plain(pair.key)): {VALUE: SIGNAL, VALUE: [SIGNAL, SIGNAL]}")
+        } else if let values = YAMLMapping(pair.value, "state \(Shown.quoted(pair.key))", findings) {
             if values.pairs.isEmpty {
                 findings.error("state \(Shown.quoted(pair.key)) has no values", at: pair.value.range)
             } else {
@@ -120,7 +148,7 @@ struct SectionReader {
     }
 
     func overrides() -> [LaneOverride] {
-        top.mappings("lanes", "a lane override", keys: ["match", "set"]).map { mapping in
+        top.mappings("lanes", "a lane override", keys: Self.laneKeys).map { mapping in
             mapping.require("match", "set")
             let match = RuleReader.lanePatterns("match", of: mapping, isListOnly: true, findings)
             var set: [String: ParamValue] = [:]
@@ -167,24 +195,38 @@ struct SectionReader {
         return nil
     }
 
-    func silences() -> [Silence] {
-        top.mappings("silences", "a silence", keys: ["rules", "lanes", "until", "why"]).compactMap { mapping in
+    /// `; write "…"` where a moment is meant that lacks its zone, its seconds or its time.
+    private static func meantMoment(_ text: String) -> String {
+        let whole = text.split(separator: " ", maxSplits: 1).joined(separator: "T")
+        let meant = ["Z", ":00Z", "T00:00:00Z"].map { whole + $0 }.first { WallInstant(rfc3339: $0) != nil }
+        return meant.map { "; write \(Shown.quoted($0))" } ?? ""
+    }
+
+    /// Each silence, and where its end is written.
+    func silences() -> [(silence: Silence, until: SourceRange)] {
+        top.mappings("silences", "a silence", keys: Self.silenceKeys).compactMap { mapping in
             mapping.require("rules", "until", "why")
-            let rules = mapping.texts("rules")
+            let rules = mapping.texts("rules", isRequired: true)
             for (text, node) in rules where !vocabulary.rules.contains(text) && !vocabulary.isIncomplete {
                 RuleReader.unknownRule(text, at: node.range, vocabulary, findings)
             }
             let lanes = RuleReader.lanePatterns("lanes", of: mapping, findings)
             let why = mapping.text("why")
+            if why?.isEmpty == true {
+                findings.error(
+                    "\"why\" is empty; say what the silence is for", at: mapping.range(of: "why"),
+                    help: "whoever finds it later has to know whether it may go")
+            }
             guard let text = mapping.text("until") else { return nil }
             guard let until = WallInstant(rfc3339: text) else {
-                let day = WallInstant(rfc3339: text + "T00:00:00Z") != nil ? "; write \"\(text)T00:00:00Z\"" : ""
                 findings.error(
-                    "\"until\" needs a moment, not \(Shown.quoted(text))\(day)", at: mapping.range(of: "until"),
+                    "\"until\" needs a moment, not \(Shown.quoted(text))\(Self.meantMoment(text))",
+                    at: mapping.range(of: "until"),
                     help: "a date, a time and where it holds: 2026-12-01T06:00:00Z, 2026-12-01T07:00:00+01:00")
                 return nil
             }
-            return Silence(rules: rules.map(\.text), lanes: lanes, until: until, why: why ?? "")
+            let silence = Silence(rules: rules.map(\.text), lanes: lanes, until: until, why: why ?? "")
+            return (silence, mapping.range(of: "until"))
         }
     }
 }

@@ -69,6 +69,10 @@ struct TestReader {
         }
     }
 
+    /// What "or" between tests is written as.
+    private static let orHelp =
+        "alternatives are written A|B after \"=\" and in a pattern; for other tests write a list of matches"
+
     private static func sign(of rest: TextCut) -> (String, Int)? {
         for sign in ["!=", "<=", ">=", "=", "<", ">"] as [StaticString] where rest.has(prefix: sign) {
             // "==", "=~" and "<>" of other languages are no signs here.
@@ -116,6 +120,11 @@ struct TestReader {
         guard value.first == slash, value.last == slash, value.range.count >= 2 else {
             let isSplit = value.first == slash && whole.last == slash && value.range.upperBound < whole.range.upperBound
             let inner = value.text.split(separator: "/").joined(separator: "/")
+            if value.first == slash, value.split(by: "or").count > 1 {
+                findings.error(
+                    "tests are joined with \"and\" alone", at: value.place, help: Self.orHelp)
+                return nil
+            }
             findings.error(
                 "a pattern stands between slashes" + (isSplit ? "" : "; write \(Shown.plain("/\(inner)/"))"),
                 at: value.place,
@@ -136,6 +145,9 @@ struct TestReader {
         }
         do throws(PatternFault) {
             let pattern = try Pattern(source)
+            if value.text.contains("/ or ") {
+                findings.warning("\"or\" is a part of this pattern", at: value.place, help: Self.orHelp)
+            }
             return declared.map { AttributeTest(attribute: $0.name, comparison: .matches(pattern)) }
         } catch {
             findings.error(
@@ -236,10 +248,18 @@ struct TestReader {
     }
 
     private func value(_ cut: TextCut, _ declared: SignalCatalogue.Declared) -> AttributeValue? {
-        if let value = Self.value(cut.text, declared.kind) { return value }
+        let alternatives = cut.split(by: "or")
+        if let value = Self.value(cut.text, declared.kind) {
+            if alternatives.count > 1 {
+                findings.warning(
+                    "\"or\" is a part of this value: \(Shown.quoted(cut.text))", at: cut.place,
+                    help: Self.orHelp)
+            }
+            return value
+        }
         findings.error(
             "attribute \"\(declared.name.name)\" is a whole number, and \(Shown.quoted(cut.text)) is none",
-            at: cut.place)
+            at: cut.place, help: alternatives.count > 1 ? Self.orHelp : nil)
         return nil
     }
 

@@ -74,7 +74,7 @@ struct NameTable<Value> {
             let line = (isSameFile ? "on" : "in \(other.findings.source.file),") + " line \(other.range.start.line)"
             findings.error(
                 "\(noun) \(Shown.quoted(name)) is already declared \(line)", at: range,
-                help: isSameFile || noun == "rule"
+                help: isSameFile
                     ? nil : "a later file may only add; other numbers for some lanes go under lanes:")
             return false
         }

@@ -150,6 +150,8 @@ extension Rule {
         parts.append("same \(same.count)")
         parts += same.map(\.name)
         if let whileCondition { add("while", whileCondition) }
+        // An intervention is told on one side all its life: a rule that leaves the shadow, or goes into it, is another.
+        if isShadow { parts.append("shadow") }
         return LaneUUID(hashing: parts)
     }
 }

@@ -19,6 +19,8 @@ public struct EngineCounts: Hashable, Sendable {
     public var suppressedByLimit = 0
     /// Waits, rings or cooldowns given up because a rule had `RuleEngine.maximumKeys` of them.
     public var droppedKeys = 0
+    /// Key values cut to `InstanceKey.maximumBytes`.
+    public var cutKeys = 0
     /// Waits and rings given up because signals of a long gap were not received.
     public var droppedByGap = 0
     /// Waits of shape D that went on after a gap, because the state was found as it had been.
@@ -29,4 +31,31 @@ public struct EngineCounts: Hashable, Sendable {
     public var lateTimers = 0
 
     public init() {}
+}
+
+/// A bound of the engine. Reaching one is counted, and told once.
+public enum EngineLimit: String, Hashable, Sendable, CaseIterable {
+    /// `RuleEngine.maximumKeys` waits, rings or cooldowns of one rule: the oldest was dropped.
+    case keys
+    /// A value of `same` longer than 256 bytes: it was cut.
+    case keyBytes = "key_bytes"
+    /// `RuleEngine.maximumActive` interventions: one more was not raised.
+    case active
+    /// A value that a pattern could not decide within its limits: it did not match.
+    case pattern
+}
+
+extension EngineCounts {
+    /// How often `limit` was reached.
+    public subscript(limit: EngineLimit) -> Int {
+        switch limit {
+        case .keys: return droppedKeys
+        case .keyBytes: return cutKeys
+        case .active: return suppressedByLimit
+        case .pattern: return patternLimits
+        }
+    }
+
+    /// How often any was.
+    public var limitsReached: Int { droppedKeys + cutKeys + suppressedByLimit + patternLimits }
 }

@@ -25,6 +25,8 @@ extension EngineRecord {
                 json.member("reason", stray.reason.rawValue)
                 stray.active.write(to: &json)
             }
+            json.name("ledger")
+            ledger.write(to: &json)
         }
     }
 
@@ -58,6 +60,8 @@ extension EngineRecord {
             }
             return StrayRecord(active: try ActiveRecord(stray), reason: reason)
         }
+        // Older versions kept none.
+        ledger = LedgerRecord(value["ledger"])
     }
 }
 
@@ -128,6 +132,7 @@ extension ActiveRecord {
         json.member("category", intervention.category)
         json.member("severity", intervention.severity.name)
         json.member("topic", intervention.topic)
+        if !intervention.earlierTopics.isEmpty { json.texts("topics", intervention.earlierTopics) }
         json.list("parts", intervention.key) { json, part in
             json.member("name", part.name)
             json.member("value", part.value)
@@ -165,6 +170,9 @@ extension ActiveRecord {
             phase: reader.value["phase"]?.text, remoteResolvable: reader.value["remote"]?.bool ?? false,
             shadow: reader.value["shadow"]?.bool ?? false, lateBy: reader.value["lateBy"]?.int,
             expires: reader.value["expires"]?.int.map { WallInstant(milliseconds: $0) })
+        // Absent in snapshots of versions that told one topic alone.
+        intervention.earlierTopics = (reader.value["topics"]?.elements ?? []).compactMap(\.text)
+            .suffix(Intervention.maximumEarlierTopics)
         intervention.state = state
         intervention.revision = try reader.count("revision")
         intervention.repeats = try reader.count("repeats")

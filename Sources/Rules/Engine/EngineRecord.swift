@@ -16,6 +16,7 @@ struct EngineRecord: Hashable, Sendable {
     /// Rules that remember something, and all of shape D, in the order of their places.
     var rules: [RuleRecord] = []
     var strays: [StrayRecord] = []
+    var ledger = LedgerRecord()
 }
 
 struct StateRecord: Hashable, Sendable {
@@ -92,6 +93,7 @@ extension RuleEngine {
         record.nextArm = timers.nextArm
         if newIDsAt == now { record.newIDs = newIDs }
         record.strays = strays
+        record.ledger = ledger.record { table.rules[$0].id }
         for (names, state) in zip(table.states, states) {
             func name(_ value: Int32) -> String? {
                 names.values.indices.contains(Int(value)) ? names.values[Int(value)] : nil

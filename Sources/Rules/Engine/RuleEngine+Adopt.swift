@@ -37,8 +37,11 @@ extension RuleEngine {
     private mutating func settleStrays() {
         for stray in strays {
             // The clear starts the cooldown of the rule that has its name now.
+            ledger.cleared(table.place(of: stray.active.intervention.rule), stray.active.intervention.rule)
             if let place = table.place(of: stray.active.intervention.rule), table.rules[place].cooldown > 0,
-                stray.active.key.count == table.rules[place].same.count
+                stray.active.key.count == table.rules[place].same.count,
+                // Nobody was called by a shadow rule: its clear holds back no call.
+                stray.active.intervention.shadow == table.rules[place].isShadow
             {
                 rememberClear(place, stray.active.key.isEmpty ? .lane : InstanceKey(stray.active.key))
             }
@@ -76,10 +79,9 @@ extension RuleEngine {
                 intervention.title = rule.title
                 intervention.category = rule.category
                 intervention.remoteResolvable = rule.isRemote
-                intervention.shadow = rule.isShadow
                 let escalation = rule.latestEscalation(active.isEscalated)
                 intervention.severity = escalation?.severity ?? rule.severity
-                intervention.topic = escalation?.topic ?? rule.topic
+                intervention.move(to: escalation?.topic ?? rule.topic, shadow: rule.isShadow)
                 if intervention == active.intervention { continue }
                 memory[place].active[known]?.intervention = intervention
                 counts.updated += 1

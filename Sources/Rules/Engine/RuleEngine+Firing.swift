@@ -16,6 +16,13 @@ extension RuleEngine {
             repeatActive(place, known, traces.last, signal)
             return .repeated
         }
+        let outcome = admit(place, key)
+        if outcome == .raised { raise(place, key, traces, signal, late) } else { ledger.suppressed(place) }
+        return outcome
+    }
+
+    /// Whether the rule may be raised for `key` now: `.raised`, or what stands against it.
+    private mutating func admit(_ place: Int, _ key: InstanceKey) -> Outcome {
         let cooldown = table.rules[place].cooldown
         if cooldown > 0, let clear = memory[place].clears.find(key), let at = memory[place].clears[clear],
             now < Self.sum(at, cooldown)
@@ -39,13 +46,17 @@ extension RuleEngine {
             if noting != nil { noteMuted(place, key) }
             return .muted
         }
-        guard activeCount < Self.maximumActive else {
+        guard hasRoom(place) else {
             counts.suppressedByLimit += 1
             if noting != nil { note(place, key, .tooManyActive) }
             return .suppressed
         }
-        raise(place, key, traces, signal, late)
         return .raised
+    }
+
+    /// Whether one more may be active. Shadow rules count apart: they must never stand in the way of a call.
+    func hasRoom(_ place: Int) -> Bool {
+        (table.rules[place].isShadow ? shadowCount : activeCount - shadowCount) < Self.maximumActive
     }
 
     /// Whether a rule that mutes this one is active. Shadow rules mute only shadow rules.
@@ -73,7 +84,9 @@ extension RuleEngine {
                 intervention: intervention, raisedAt: now, toldAt: now, traces: traces, escalations: [],
                 isEscalated: rule.escalations.map { _ in false }, clearAfter: .none))
         activeCount += 1
+        if rule.isShadow { shadowCount += 1 }
         counts.raised += 1
+        ledger.fired(place, intervention.id, at: wall)
         for (number, escalation) in rule.escalations.enumerated() {
             let timer = timers.arm(
                 at: Self.sum(now, escalation.after),
@@ -126,7 +139,7 @@ extension RuleEngine {
         memory[place].active[known]?.escalations[number] = .none
         memory[place].active[known]?.isEscalated[number] = true
         memory[place].active[known]?.intervention.severity = escalation.severity
-        memory[place].active[known]?.intervention.topic = escalation.topic
+        memory[place].active[known]?.intervention.move(to: escalation.topic, shadow: table.rules[place].isShadow)
         if let late { memory[place].active[known]?.intervention.lateBy = late }
         counts.escalated += 1
         if noting != nil {
@@ -167,6 +180,8 @@ extension RuleEngine {
         for number in gone.escalations.indices { timers.cancel(&gone.escalations[number]) }
         timers.cancel(&gone.clearAfter)
         activeCount -= 1
+        if gone.intervention.shadow { shadowCount -= 1 }
+        ledger.cleared(place)
         if table.rules[place].cooldown > 0 { rememberClear(place, key) }
         tellCleared(gone, reason, signal)
     }

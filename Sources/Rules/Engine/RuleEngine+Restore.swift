@@ -22,6 +22,7 @@ extension RuleEngine {
         newIDs = Array(record.newIDs.prefix(Self.maximumKeys))
         newIDsAt = now
         timers.reserve(nextArm: record.nextArm)
+        ledger = RuleLedger(record.ledger, rules: table.rules.count) { table.place(of: $0) }
         takeStates(record.states)
         for rule in record.rules {
             guard let place = table.place(of: rule.id) else {
@@ -108,14 +109,16 @@ extension RuleEngine {
     private mutating func takeActive(_ place: Int, _ records: [ActiveRecord], _ taking: Taking) {
         let rule = table.rules[place]
         for record in records {
-            guard activeCount < Self.maximumActive, let key = key(record.key, place),
+            guard hasRoom(place), let key = key(record.key, place),
                 memory[place].active.find(key) == nil
             else { continue }
             var active = ActiveIntervention(
                 intervention: record.intervention, raisedAt: record.raisedAt, toldAt: record.toldAt,
                 traces: record.traces.suffix([Trace].maximum), escalations: [], isEscalated: [], clearAfter: .none)
+            active.intervention.shadow = rule.isShadow
             let wanted = memory[place].active.append(key, active)
             activeCount += 1
+            if active.intervention.shadow { shadowCount += 1 }
             for (number, escalation) in rule.escalations.enumerated() {
                 let isTold = record.isEscalated.indices.contains(number) && record.isEscalated[number]
                 let known = record.escalations.indices.contains(number) ? record.escalations[number] : nil

@@ -8,7 +8,7 @@ import Lane
 public struct RuleEngine: Sendable {
     /// Most waits, rings, or cooldowns of one rule; the oldest is dropped for a new one.
     public static let maximumKeys = 1000
-    /// Most interventions that are active at once; more are not raised.
+    /// Most interventions that are active at once, and as many of shadow rules; more are not raised.
     public static let maximumActive = 1000
     /// A timer that runs later than this says so in `Intervention.lateBy`.
     public static let lateMilliseconds: Int64 = 1000
@@ -21,6 +21,8 @@ public struct RuleEngine: Sendable {
     public internal(set) var changeNumber: Int64 = 0
     /// Interventions that are raised.
     public internal(set) var activeCount = 0
+    /// Of those, the ones of shadow rules.
+    public internal(set) var shadowCount = 0
 
     /// The engine's moment: of the last signal or timer.
     var now: Int64 = .min
@@ -35,6 +37,8 @@ public struct RuleEngine: Sendable {
     var muted: [Int32] = []
     /// Interventions of a snapshot whose rule is gone or another now: `adopt` clears them.
     var strays: [StrayRecord] = []
+    /// What rules did so far, and what attendants said of it.
+    var ledger: RuleLedger
     /// Ids given at this very moment: one that is cleared and raised again within a millisecond needs another.
     var newIDs: [LaneUUID] = []
     var newIDsAt: Int64 = .min
@@ -58,6 +62,7 @@ public struct RuleEngine: Sendable {
             memory.holds = rule.condition.isEmpty
             return memory
         }
+        ledger = RuleLedger(rules: table.rules.count)
     }
 
     /// When the engine wants to be called again at the latest (`idle`); nil when nothing waits.
@@ -159,6 +164,7 @@ public struct RuleEngine: Sendable {
     private mutating func apply(_ signal: StampedSignal) {
         if signal.signal.type == table.phaseType { notePhase(signal.signal) }
         if noting != nil { noting?.cause = signal }
+        if signal.signal.type == table.verdictType { noteVerdict(signal.signal) }
         // Taken out while it is walked, so that the acts below own the engine alone.
         var found = self.found
         self.found = []
@@ -181,6 +187,13 @@ public struct RuleEngine: Sendable {
     private mutating func notePhase(_ signal: Signal) {
         guard let name = table.phaseAttribute, case .text(let text)? = signal[name] else { return }
         phase = text.cut(toBytes: InstanceKey.maximumBytes)
+    }
+
+    private mutating func noteVerdict(_ signal: Signal) {
+        guard case .text(let id)? = signal[.intervention], case .text(let text)? = signal[.verdict],
+            let intervention = LaneUUID(id), let verdict = Verdict(rawValue: text)
+        else { return }
+        ledger.judge(intervention, verdict)
     }
 
     /// 2a to 2d: `found` is ascending, which is the order of the phases and in each of the places.
@@ -212,13 +225,16 @@ public struct RuleEngine: Sendable {
     }
 
     /// The values of `same`, or nil where the signal lacks one.
-    private func key(of signal: Signal, _ entry: SignalIndex.Entry) -> InstanceKey? {
+    private mutating func key(of signal: Signal, _ entry: SignalIndex.Entry) -> InstanceKey? {
         guard entry.keyFrom >= 0 else { return nil }
         if entry.keyFrom == entry.keyTo { return .lane }
         func value(_ place: Int) -> String? {
             let wanted = table.index.keyAttributes[place]
             switch (signal[wanted.name], wanted.isInt) {
-            case (.text(let text)?, false): return text.cut(toBytes: InstanceKey.maximumBytes)
+            case (.text(let text)?, false):
+                guard text.utf8.count > InstanceKey.maximumBytes else { return text }
+                counts.cutKeys += 1
+                return text.cut(toBytes: InstanceKey.maximumBytes)
             case (.int(let number)?, true): return String(number)
             default: return nil
             }

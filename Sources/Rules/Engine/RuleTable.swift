@@ -25,6 +25,8 @@ public final class RuleTable: Sendable {
     let phaseType: SignalType?
     let phaseAttribute: AttributeName?
     let txnAttribute: AttributeName?
+    /// `attendant.resolved`, which the ledger counts.
+    let verdictType: SignalType?
     private let placeByID: [String: Int]
 
     struct StateNames: Sendable {
@@ -72,6 +74,7 @@ public final class RuleTable: Sendable {
         phaseType = SignalType("pos.state")
         phaseAttribute = AttributeName("state")
         txnAttribute = AttributeName("txn")
+        verdictType = .attendantResolved
     }
 
     /// How many rules run on this lane.

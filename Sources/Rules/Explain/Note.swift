@@ -140,7 +140,13 @@ public struct Noting: Sendable {
     /// The place of its first note.
     private(set) var first = 0
 
-    public init(rules: Set<String>? = nil) { self.rules = rules }
+    /// Whether signals that a rule names but whose `where` they do not meet are noted too: a walk over all matches each time.
+    public var wantsMismatches: Bool
+
+    public init(rules: Set<String>? = nil, wantsMismatches: Bool = true) {
+        self.rules = rules
+        self.wantsMismatches = wantsMismatches
+    }
 
     func covers(_ rule: String) -> Bool { rules?.contains(rule) ?? true }
 

@@ -42,6 +42,7 @@ extension RuleEngine {
     /// The signals whose type a rule names but whose `where` is not met: by walking the rules' own matches.
     @inline(never)
     mutating func noteMisses(_ stamped: StampedSignal) {
+        guard noting?.wantsMismatches == true else { return }
         let signal = stamped.signal
         for place in table.rules.indices where noting?.covers(table.rules[place].id) == true {
             let rule = table.written[place]

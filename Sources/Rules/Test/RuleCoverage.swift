@@ -66,11 +66,25 @@ public struct RuleCoverage: Sendable {
     /// In the order in which the sets came, and in each of the files.
     public private(set) var rows: [Row] = []
     private var places: [Identity: Int] = [:]
+    /// By a set's digest: the places of its rules, by their ids.
+    private var sets: [String: [String: Int]] = [:]
 
     public init() {}
 
     /// Counts the rules of `set` and what `notes`, of a test on it, tell of them.
     public mutating func add(_ set: RuleSet, notes: [Note]) {
+        let byID = placesByID(set)
+        for note in notes {
+            guard let place = byID[note.rule] else { continue }
+            if case .mismatch = note.kind { continue }
+            if note.kind.isIdle { continue }
+            rows[place].isTouched = true
+            if let branch = note.kind.branch { rows[place].touched.insert(branch) }
+        }
+    }
+
+    private mutating func placesByID(_ set: RuleSet) -> [String: Int] {
+        if !set.digest.isEmpty, let known = sets[set.digest] { return known }
         var byID: [String: Int] = [:]
         for rule in set.rules where rule.isEnabled {
             let identity = Identity(rule: rule.id, fingerprint: rule.fingerprint(in: set))
@@ -82,13 +96,8 @@ public struct RuleCoverage: Sendable {
             byID[rule.id] = rows.count
             rows.append(Row(rule: rule.id, branches: rule.branches))
         }
-        for note in notes {
-            guard let place = byID[note.rule] else { continue }
-            if case .mismatch = note.kind { continue }
-            if note.kind.isIdle { continue }
-            rows[place].isTouched = true
-            if let branch = note.kind.branch { rows[place].touched.insert(branch) }
-        }
+        sets[set.digest] = byID
+        return byID
     }
 
     public var branchCount: Int { rows.reduce(0) { $0 + $1.branches.count } }

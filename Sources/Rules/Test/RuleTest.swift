@@ -48,6 +48,8 @@ public struct RuleTest: Sendable {
 
 /// A file of tests, `X.test.yaml`.
 public struct RuleTestFile: Sendable {
+    static let keys = ["format", "rules", "tests"]
+
     /// Under `rules:`, as written, relative to this file; empty: `X.yaml` beside it.
     public var rules: [String]
     public var tests: [RuleTest]
@@ -67,7 +69,7 @@ public struct RuleTestFile: Sendable {
         let findings = Findings(document)
         var file = RuleTestFile(rules: [], tests: [])
         if let root = document.root,
-            let top = YAMLMapping(root, "a test file", keys: ["format", "rules", "tests"], findings)
+            let top = YAMLMapping(root, "a test file", keys: keys, findings)
         {
             if top.has("format") { _ = top.int("format", in: 1...1) }
             top.require("tests")

@@ -25,12 +25,35 @@ extension Metric {
     public static let signals = Metric(
         "lanewatch_signals_total", .counter, "Signals that the engine has taken", labels: ["type"])
     public static let interventions = Metric(
-        "lanewatch_interventions_total", .counter, "Changes of interventions", labels: ["rule", "change"])
+        "lanewatch_interventions_total", .counter, "Changes of interventions, without those of shadow rules",
+        labels: ["rule", "change"])
     public static let interventionsOpen = Metric(
-        "lanewatch_interventions_open", .gauge, "Interventions that are raised and not cleared", labels: ["severity"])
+        "lanewatch_interventions_open", .gauge,
+        "Interventions that are raised and not cleared, without those of shadow rules",
+        labels: ["severity"])
     public static let suppressed = Metric(
         "lanewatch_rule_suppressed_total", .counter, "Times a rule fired and called nobody, by reason",
         labels: ["reason"])
+    public static let ruleInfo = Metric(
+        "lanewatch_rule_info", .gauge, "Always 1; its labels tell a rule's severity, and whether it calls (on, shadow)",
+        labels: ["rule", "severity", "mode"])
+    public static let ruleFired = Metric(
+        "lanewatch_rule_fired_total", .counter, "Interventions that a rule raised; kept over restarts", labels: ["rule"]
+    )
+    public static let ruleActive = Metric(
+        "lanewatch_rule_active", .gauge, "Interventions of a rule that are raised and not cleared", labels: ["rule"])
+    public static let ruleLastFired = Metric(
+        "lanewatch_rule_last_fired_seconds", .gauge, "When a rule was raised last, as Unix time", labels: ["rule"])
+    public static let ruleVerdicts = Metric(
+        "lanewatch_rule_verdicts_total", .counter, "What attendants said of a rule's interventions; kept over restarts",
+        labels: ["rule", "verdict"])
+    public static let verdictsStray = Metric(
+        "lanewatch_verdicts_stray_total", .counter,
+        "Verdicts that found no intervention of this lane, or one too long ago")
+    public static let ruleLimits = Metric(
+        "lanewatch_rule_limits_total", .counter,
+        "Times a bound of the engine was reached: keys of a rule (the oldest is dropped), key_bytes (the value is cut), active interventions (one more is not raised), pattern (the value does not match)",
+        labels: ["limit"])
     public static let detection = Metric(
         "lanewatch_detection_seconds", .histogram(delays),
         "From the receipt of a signal, or a timer's deadline, until its change was on disk")
@@ -102,8 +125,9 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
-        outboxMessages, outboxOldest,
+        interventionsOpen, suppressed, ruleLimits, ruleInfo, ruleFired, ruleActive, ruleLastFired, ruleVerdicts,
+        verdictsStray, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit, outboxMessages,
+        outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,

@@ -52,6 +52,23 @@ import Testing
         #expect(await SocketBed.onLoop { feed.ignoredAttributes } == 1)
     }
 
+    /// Not even root and the agent's own user, unless they are named.
+    @Test func staffIsWhoIsNamed() async throws {
+        let line =
+            #"{"type":"attendant.resolved","intervention":"5f0c9a1e-7d42-8b3c-9a10-2f6f0d1c7e55","ack":true}"# + "\n"
+        for isNamed in [false, true] {
+            let bed = try await SocketBed { if isNamed { $0.staffUsers = [geteuid()] } }
+            let peer = try RawPeer(bed.path)
+            peer.send(line)
+            #expect(peer.line()?.hasPrefix(isNamed ? #"{"ok":true"# : #"{"ok":false"#) == true)
+            let sink = bed.sink
+            #expect(await SocketBed.onLoop { sink.signals.map(\.feed) } == (isNamed ? [.staff] : []))
+            let counts = await bed.stop()
+            expectBalanced(counts)
+            #expect(counts.lines.dropped == (isNamed ? [:] : ["foreign_type": 1]))
+        }
+    }
+
     @Test func whatCannotBeMadeDurableIsSaidAndCounted() async throws {
         let bed = try await SocketBed()
         let sink = bed.sink

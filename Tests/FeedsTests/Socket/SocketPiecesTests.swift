@@ -1,4 +1,5 @@
 import Lane
+import Net
 import Testing
 
 @testable import Feeds
@@ -119,10 +120,7 @@ import Testing
     }
 
     @Test func peersAreAllowedByUserOrAnyOfTheirGroups() {
-        var options = SocketOptions(path: "/x")
-        options.users = [1001]
-        options.groups = [2001]
-        let rule = PeerRule(options, own: 990)
+        let rule = PeerRule(users: [1001], groups: [2001], own: 990)
         var asked = 0
         func allows(_ user: UInt32, _ group: UInt32, _ groups: [UInt32] = []) -> Bool {
             rule.allows(user: user, group: group) {
@@ -134,8 +132,7 @@ import Testing
         #expect(asked == 0)
         #expect(allows(7, 7, [3, 2001]))
         #expect(!allows(7, 7, [3]) && !allows(2001, 1001))
-        options.groups = []
-        #expect(!PeerRule(options, own: 990).allows(user: 7, group: 7) { [0] })
+        #expect(!PeerRule(users: [1001], groups: [], own: 990).allows(user: 7, group: 7) { [0] })
     }
 
     @Test func rootsGroupsAreFoundAndAnUnknownUserHasItsOwn() {
@@ -178,6 +175,59 @@ import Testing
             #expect(refused.reason == reason, "\(refused.message)")
             let answer = String(decoding: SocketAnswer.refused(refused.message), as: UTF8.self)
             #expect(!answer.contains("1111111111"))
+        }
+    }
+
+    private static let id = "5f0c9a1e-7d42-8b3c-9a10-2f6f0d1c7e55"
+
+    /// A line, what its writer may bring, and the reason it is refused for; nil where it is taken.
+    @Test(
+        arguments: [
+            (#"{"type":"attendant.resolved","intervention":"ID","verdict":"helped"}"#, [.staff], nil, ""),
+            (#"{"type":"attendant.resolved","intervention":"ID","by":"b17"}"#, [.staff, .pos], nil, ""),
+            (#"{"type":"attendant.acknowledged","intervention":"ID"}"#, [.staff], nil, ""),
+            (#"{"type":"staff.cleared","badge":"b17"}"#, [.staff], nil, ""),
+            (
+                #"{"type":"attendant.resolved","intervention":"ID","verdict":"helped"}"#, [.pos], "foreign_type",
+                "comes from staff alone; name the user in staff_users of the configuration"
+            ),
+            (#"{"type":"payment.started","pay":"P1"}"#, [.staff], "foreign_type", "is no signal of staff"),
+            (#"{"type":"network.down"}"#, [.staff, .pos], "foreign_type", "from: reach"),
+            (
+                #"{"type":"attendant.resolved","intervention":"4711","verdict":"helped"}"#, [.staff], "bad_verdict",
+                "\"intervention\" must be the id of an intervention, a UUID such as"
+            ),
+            (#"{"type":"attendant.resolved","verdict":"helped"}"#, [.staff], "bad_verdict", "needs \"intervention\""),
+            (#"{"type":"attendant.acknowledged","by":"b17"}"#, [.staff], "bad_verdict", "needs \"intervention\""),
+            (
+                #"{"type":"attendant.resolved","intervention":"ID","verdict":"false alarn"}"#, [.staff], "bad_verdict",
+                "no such verdict; did you mean \"false alarm\"?"
+            ),
+            (
+                #"{"type":"attendant.resolved","intervention":"ID","verdict":"?"}"#, [.staff], "bad_verdict",
+                "no such verdict; it is one of: helped, self-corrected, false alarm, left, maintenance"
+            ),
+            // Groups of decimal digits in an id may look like a card; a card in its place is one.
+            (
+                #"{"type":"attendant.resolved","intervention":"abcdef01-4111-8111-9111-1002abcdefab"}"#, [.staff], nil,
+                ""
+            ),
+            (#"{"type":"attendant.resolved","intervention":"4111 1111 1111 1111"}"#, [.staff], "card_data", ""),
+            (
+                #"{"type":"attendant.resolved","intervention":"abcdef01-4111-1111-1111-1111abcdefab"}"#, [.staff],
+                "card_data", ""
+            ),
+        ] as [(String, SocketAccess, String?, String)])
+    func whatAttendantsSayComesFromStaff(_ line: String, _ access: SocketAccess, _ reason: String?, _ message: String) {
+        let bytes = Array(line.replacing("ID", with: Self.id).utf8)
+        switch bytes.withUnsafeBytes({ SocketIntake(simulate: false).take($0, access) }) {
+        case .success(let accepted):
+            #expect(reason == nil)
+            #expect(accepted.signal.feed == (access.contains(.pos) && line.contains("staff.cleared") ? .pos : .staff))
+        case .failure(let refused):
+            #expect(
+                refused.reason == reason && (message.isEmpty || refused.message.contains(message)), "\(refused.message)"
+            )
         }
     }
 

@@ -4,14 +4,14 @@ import Glibc
 ///
 /// A line longer than `limit` is told once as `.oversized` and skipped up to its line feed. Holds at most `limit` bytes and
 /// the piece that was appended last; what was told and forgotten is wiped.
-struct LineFramer: ~Copyable {
-    enum Piece: Equatable {
+public struct LineFramer: ~Copyable {
+    public enum Piece: Equatable {
         /// A line without its line feed: where it lies, until the next `append`.
         case line(Range<Int>)
         case oversized
     }
 
-    let limit: Int
+    public let limit: Int
     private let buffer = WipedBytes()
     /// The first byte that belongs to no line told yet.
     private var start = 0
@@ -20,15 +20,15 @@ struct LineFramer: ~Copyable {
     private var isSkipping = false
     private var lineFeeds = 0
     /// The number of the line told last, from 1; blank lines count.
-    private(set) var number = 0
+    public private(set) var number = 0
 
-    init(limit: Int) { self.limit = limit }
+    public init(limit: Int) { self.limit = limit }
 
     /// Bytes that wait: of lines not told yet, or of half a line.
-    var count: Int { buffer.count - start }
+    public var count: Int { buffer.count - start }
 
     /// Adds `bytes`. Call it when `next` has nothing more: what is appended is held.
-    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         if start > 0 {
             buffer.removeFirst(start)
             searched -= start
@@ -38,7 +38,7 @@ struct LineFramer: ~Copyable {
     }
 
     /// The next line, or nil when what is left has no line feed yet.
-    mutating func next() -> Piece? {
+    public mutating func next() -> Piece? {
         while true {
             guard let end = lineFeed() else {
                 searched = buffer.count
@@ -67,12 +67,12 @@ struct LineFramer: ~Copyable {
     }
 
     /// Gives `body` the bytes of a line that `next` told.
-    func withBytes<R>(of line: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    public func withBytes<R>(of line: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         body(UnsafeRawBufferPointer(rebasing: buffer.bytes[line]))
     }
 
     /// Nothing follows. Whether half a line is left, which is forgotten; one that was oversized has been told already.
-    mutating func finish() -> Bool {
+    public mutating func finish() -> Bool {
         defer {
             release()
             isSkipping = false
@@ -81,7 +81,7 @@ struct LineFramer: ~Copyable {
     }
 
     /// Gives the memory back when nothing waits: most connections are idle most of the time.
-    mutating func releaseIfEmpty() {
+    public mutating func releaseIfEmpty() {
         if start == buffer.count, buffer.capacity > 0 { release() }
     }
 

@@ -1,11 +1,13 @@
 import Glibc
 
 /// The groups of users, as the system's databases have them. Remembered for a minute: a lookup may read files.
-struct Memberships {
+public struct Memberships {
     private var known: [UInt32: (groups: [UInt32], until: Int64)] = [:]
 
+    public init() {}
+
     /// `now` in milliseconds of the loop's clock.
-    mutating func groups(ofUser user: UInt32, primary: UInt32, now: Int64) -> [UInt32] {
+    public mutating func groups(ofUser user: UInt32, primary: UInt32, now: Int64) -> [UInt32] {
         if let entry = known[user], now < entry.until { return entry.groups }
         if known.count >= 256 { known = [:] }
         let groups = Self.lookUp(user, primary)

@@ -1,24 +1,24 @@
 /// So many a second, and a second's worth at once.
-struct TokenBucket {
+public struct TokenBucket {
     let perSecond: Double
     private var tokens: Double
     private var filledAt: Int64
 
     /// `now` in nanoseconds of the loop's clock, as everywhere here.
-    init(perSecond: Int, now: Int64) {
+    public init(perSecond: Int, now: Int64) {
         self.perSecond = Double(max(1, perSecond))
         tokens = self.perSecond
         filledAt = now
     }
 
-    mutating func fill(now: Int64) {
+    public mutating func fill(now: Int64) {
         guard now > filledAt else { return }
         tokens = min(perSecond, tokens + Double(now - filledAt) * perSecond / 1_000_000_000)
         filledAt = now
     }
 
     /// Takes one; false when there is none.
-    mutating func take() -> Bool {
+    public mutating func take() -> Bool {
         guard tokens >= 1 else { return false }
         tokens -= 1
         return true

@@ -1,0 +1,96 @@
+import Lane
+import Rules
+
+/// What a running agent can be asked about, as it is at one moment, and its answers. Values in, values out.
+public struct ControlView: Sendable {
+    public var engine: RuleEngine
+    public var set: RuleSet
+    public var identity: LaneIdentity
+    /// IANA name of the store's zone, in which people are shown times.
+    public var timezone: String
+    public var now: LaneInstant
+    public var wall: WallInstant
+    /// Role to whether it is there.
+    public var devices: [String: Bool] = [:]
+
+    public init(
+        engine: RuleEngine, set: RuleSet, identity: LaneIdentity, timezone: String, now: LaneInstant, wall: WallInstant
+    ) {
+        self.engine = engine
+        self.set = set
+        self.identity = identity
+        self.timezone = timezone
+        self.now = now
+        self.wall = wall
+    }
+
+    /// The answer, without its line feed. Its size and the time it takes are bounded by the number of rules; of one rule at
+    /// most `RuleEngine.reportLimit` keys are told.
+    public func answer(_ request: ControlRequest) throws(ControlFault) -> [UInt8] {
+        switch request {
+        case .explain(let rule):
+            let line = try line(of: rule)
+            let report = engine.report(on: rule, now: now, wall: wall)
+            return whole { json in
+                json.name("explain")
+                json.object { json in
+                    line.write(to: &json)
+                    report?.write(to: &json, now: wall)
+                }
+            }
+        case .rules:
+            let list = RuleList(set, engine, wall: wall)
+            let stray = engine.strayVerdicts
+            return whole { json in
+                json.name("rules")
+                list.write(to: &json)
+                json.member("strayVerdicts", stray)
+            }
+        case .state: return whole { write(state: &$0) }
+        }
+    }
+
+    private func line(of rule: String) throws(ControlFault) -> RuleList.Line {
+        if let found = RuleList(set, engine, wall: wall, only: rule).lines.first { return found }
+        let shown = String(rule.prefix(64))
+        let near = EditDistance.nearest(to: shown, among: set.rules.map(\.id))
+        let way = near.map { "did you mean \"\($0)\"?" } ?? "\"lanewatch rules\" lists them"
+        throw ControlFault("unknown_rule", "no rule \"\(shown)\"; \(way)")
+    }
+
+    private func whole(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
+        var json = JSONWriter()
+        json.object { json in
+            json.member("ok", true)
+            json.member("store", identity.store)
+            json.member("lane", identity.lane)
+            json.member("now", wall.rfc3339)
+            json.member("timezone", timezone)
+            json.member("digest", engine.table.digest)
+            json.member("version", Version.text)
+            body(&json)
+        }
+        return json.bytes
+    }
+
+    private func write(state json: inout JSONWriter) {
+        json.name("states")
+        json.object { json in for state in engine.laneState { json.member(state.state, orNull: state.value) } }
+        json.name("open")
+        json.array { json in
+            for intervention in engine.active {
+                json.object { json in
+                    json.member("intervention", intervention.id.description)
+                    json.member("rule", intervention.rule)
+                    json.member("severity", intervention.severity.name)
+                    json.member("raisedAt", intervention.raisedAt.rfc3339)
+                    if intervention.shadow { json.member("shadow", true) }
+                }
+            }
+        }
+        json.name("devices")
+        json.object { json in
+            for (role, isThere) in devices.sorted(by: { $0.key < $1.key }) { json.member(role, isThere) }
+        }
+    }
+}
