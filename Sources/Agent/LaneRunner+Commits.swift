@@ -100,7 +100,7 @@ extension LaneRunner {
         }
         counts.held -= taken.journal.count
         counts.out += taken.journal.count
-        let now = Boottime.nanoseconds()
+        let now = clock.machine.boottimeNanoseconds()
         for due in taken.due {
             let seconds = Double(max(0, now - due)) / 1e9
             slowestDetection = max(slowestDetection, seconds)
@@ -133,7 +133,7 @@ extension LaneRunner {
         let missed = overflowed
         overflowed = []
         for feed in FeedKind.allCases where missed.contains(feed) {
-            note(Gap(feed: feed, subject: "", reason: "the disk was too slow"))
+            receive(.gap(Gap(feed: feed, subject: "", reason: "the disk was too slow")))
             hooks.onOverflowOver(feed)
         }
     }

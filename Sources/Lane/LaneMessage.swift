@@ -162,6 +162,7 @@ public struct LaneMessages: Sendable {
         json.member("rules", rulesDigest)
         json.member("lateBy", orNull: intervention.lateBy)
         if intervention.shadow { json.member("shadow", true) }
+        if intervention.assumed { json.member("assumed", true) }
     }
 
     /// A header value is text without control characters (CloudEvents 1.0.2, section 3.1); what is not is left out.

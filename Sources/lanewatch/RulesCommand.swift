@@ -26,6 +26,7 @@ enum RulesCommand {
             Terminal.out(
                 "\nlane \(answer["store"]?.text ?? "")/\(answer["lane"]?.text ?? ""), rules \(answer["digest"]?.text ?? "")\n"
             )
+            Terminal.out(RulesText.rollout(answer, zone: Listing.zone(of: answer)))
             return 0
         case .failure(let error):
             Terminal.error("lanewatch rules: \(error)\n")

@@ -80,7 +80,7 @@ extension Note.Loss {
     fileprivate var text: String {
         switch self {
         case .keyLimit: return "given up: \(RuleEngine.maximumKeys) newer ones wait"
-        case .gap: return "given up: nothing was received for too long, an answer may have come unseen"
+        case .gap: return "given up: in so long a gap an answer may have come unseen"
         case .guardShut: return "given up: its \"while\" ended"
         case .ruleChanged: return "given up: the rule is another one now"
         case .ruleRemoved: return "given up: the rule is gone"

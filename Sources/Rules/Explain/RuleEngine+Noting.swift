@@ -123,6 +123,12 @@ extension RuleEngine {
     }
 
     @inline(never)
+    mutating func noteHolds(_ place: Int) {
+        let due = Self.sum(memory[place].lasting.start, table.rules[place].wait)
+        note(place, .lane, .holds(until: LaneInstant(milliseconds: max(now, due))))
+    }
+
+    @inline(never)
     mutating func noteRestarted(_ place: Int) {
         let lasting = memory[place].lasting
         guard lasting.phase != .idle else { return }

@@ -163,6 +163,8 @@ extension TestStep {
             let attributes = line.attributes.map { "\($0.name.name)=\(ResultLine.quoted($0.value.description))" }
             return ([time, line.type.name] + attributes).joined(separator: " ")
         case .restart(_, let away): return "\(time) ! restart \(duration(away))"
+        case .crash(_, let away): return "\(time) ! crash \(duration(away))"
+        case .gap(_, let source, let length): return "\(time) ! gap \(source.name) \(duration(length))"
         case .suspend(_, let away): return "\(time) ! suspend \(duration(away))"
         case .clock(_, let by): return "\(time) ! clock \(by < 0 ? "-" : "+")\(duration(abs(by)))"
         case .reload(_, let file): return "\(time) ! reload \(file)"
