@@ -114,6 +114,7 @@ enum RuleBenchmark {
         figures.show()
         steps(signals, tables)
         check()
+        scenarios()
     }
 
     private static func json(_ lines: [[UInt8]], _ table: RuleTable) -> Double {
@@ -169,6 +170,42 @@ enum RuleBenchmark {
         var figures = Table("Rules: reload of 1003 rules, ms", ["what", "median", "worst"])
         figures.add("read, check, compile", round(load.median, 2), round(load.quantile(1), 2))
         figures.add("pause at the swap", round(swap.median, 3), round(swap.quantile(1), 3))
+        figures.show()
+    }
+
+    /// What `lanewatch test` does with a hundred tests of ten minutes each: read them, run them, with notes and without.
+    private static func scenarios() {
+        var text = "tests:\n"
+        for number in 0..<100 {
+            text += "  - name: customer \(number)\n    given:\n"
+            for (place, signal) in stream(60).enumerated() {
+                let attributes = signal.signal.attributes.map { " \($0.name.name)=\($0.value)" }.joined()
+                text += "      - \(place * 9 + number % 9)s \(signal.signal.type.name)\(attributes)\n"
+            }
+            text += "    expect: []\n"
+        }
+        var figures = Table(
+            "Rules: 100 tests of ten minutes with 60 signals each, ms", ["what", "median", "worst"])
+        var (read, run, noted) = (Samples(), Samples(), Samples())
+        let set = RuleFile.load(files: [("bench.yaml", Array(ruleFile(3).utf8))]).ruleSet ?? RuleSet()
+        for _ in 0..<20 {
+            var begin = Boottime.nanoseconds()
+            func lap(_ samples: inout Samples) {
+                samples.add(Double(Boottime.nanoseconds() - begin) / 1e6)
+                begin = Boottime.nanoseconds()
+            }
+            let file = RuleTestFile.load(name: "bench.test.yaml", bytes: Array(text.utf8)).file
+            lap(&read)
+            var changes = 0
+            for test in file?.tests ?? [] { changes += test.run(set).found.count }
+            lap(&run)
+            for test in file?.tests ?? [] { changes += test.run(test.table(set), noting: Noting()).notes.count }
+            lap(&noted)
+            precondition(file?.tests.count == 100 && changes > 0)
+        }
+        figures.add("read the test file", round(read.median, 1), round(read.quantile(1), 1))
+        figures.add("run", round(run.median, 1), round(run.quantile(1), 1))
+        figures.add("run with notes (--explain, --coverage)", round(noted.median, 1), round(noted.quantile(1), 1))
         figures.show()
     }
 }
