@@ -77,9 +77,11 @@ extension LaneRunner {
             // Nothing has been stepped since the batch was taken: the engine is exactly where its last signal left it.
             commit.snapshot = Snapshot(number: lastNumber, engine: engine.snapshot())
         }
-        // A replay must come as far as what was told. The journal takes it to its last signal.
+        // A replay must come as far as what was told. The journal takes it to its last signal, and to no timer of that very
+        // moment: a signal comes before it.
         let journalled = taken.journal.last?.at ?? LaneInstant(milliseconds: .min)
-        if commit.snapshot != nil || taken.latest > journalled {
+        let isTimerLast = taken.latest > LaneInstant(milliseconds: .min) && taken.latest >= journalled
+        if commit.snapshot != nil || isTimerLast {
             commit.facts[Facts.clock] = .some(clock.saved(last: max(lastInstant, clock.now())).json)
         }
         // With the changes that it counts, so that each counts once whatever happens.
@@ -162,7 +164,8 @@ extension LaneRunner {
         endPause()
         if let heartbeat { EventLoop.shared.cancel(heartbeat) }
         if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
-        deadline = nil
+        if let armed = trialEnd { EventLoop.shared.cancel(armed) }
+        (deadline, trialEnd) = (nil, nil)
         batch.wantsSnapshot = true
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
             stopWaiters.append(done)

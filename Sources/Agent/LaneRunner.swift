@@ -116,7 +116,7 @@ import Rules
         var answers: [Answer] = []
         /// CLOCK_BOOTTIME in nanoseconds at which each change of the batch became due.
         var due: [Int64] = []
-        /// The last moment of a change of the batch.
+        /// The last moment of a change of the batch that no signal made.
         var latest = LaneInstant(milliseconds: .min)
         var facts: [String: [UInt8]?] = [:]
         var wantsSnapshot = false
@@ -242,7 +242,7 @@ import Rules
             }
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
-            batch.latest = max(batch.latest, change.at)
+            if !isOfSignal { batch.latest = max(batch.latest, change.at) }
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
             hooks.onChange(change)
             // A shadow rule calls nobody: neither a dashboard nor an alert on the counts.
@@ -279,6 +279,7 @@ import Rules
         wallOffset = offset
         if slept > 2000 {
             lastInstant = max(lastInstant, now)
+            rollout?.wasAway(milliseconds: slept)
             take(
                 engine.resume(
                     at: lastInstant, wall: clock.wall(), gapMilliseconds: slept, gapLimitMilliseconds: gapLimit),
@@ -303,6 +304,7 @@ import Rules
     /// answered is given up, what it could have changed is unknown until it looks anew.
     func miss(_ gap: Gap) {
         guard !isStopped, gap.feed != .agent else { return }
+        noticeClocks()
         let types = gap.subject.isEmpty ? nil : deviceSignals[gap.subject]
         lastInstant = max(lastInstant, clock.now())
         take(
@@ -359,6 +361,7 @@ import Rules
 
     /// Swaps the rule set between two signals.
     public func adopt(_ table: RuleTable, facts: [String: [UInt8]]) {
+        noticeClocks()
         let now = max(lastInstant, clock.now())
         lastInstant = now
         take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)

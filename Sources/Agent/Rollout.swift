@@ -62,7 +62,7 @@ struct Rollout: Hashable, Sendable {
         isDirty = true
     }
 
-    /// The agent was away for so long: the trial is as long in watched time.
+    /// The agent was away, or the machine suspended, for so long: the trial is as long in watched time.
     mutating func wasAway(milliseconds: Int64) {
         guard let ends = trial?.ends, milliseconds > 0 else { return }
         trial?.ends = ends.addingReportingOverflow(milliseconds).partialValue

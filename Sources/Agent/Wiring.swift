@@ -100,7 +100,7 @@ import YAML
     }
 
     /// The last moment that the lane is known to have been watched: by what was saved, or by a signal after it.
-    private static func lastKnown(_ recovered: Recovered) -> LaneClock.Saved? {
+    static func lastKnown(_ recovered: Recovered) -> LaneClock.Saved? {
         guard var saved = recovered.facts[Facts.clock].flatMap({ LaneClock.Saved(json: $0) }) else { return nil }
         if let last = recovered.journal.last, last.at > saved.last {
             saved.last = last.at

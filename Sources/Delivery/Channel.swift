@@ -21,7 +21,6 @@ struct Channel {
     var cause: (position: Position, error: KafkaError)?
     /// New messages that come next, held to be handed over together.
     var gathered: [Parcel] = []
-    var gatheredBytes = 0
     /// The groups on their way, the oldest first: for each the ticket behind its last message.
     var groups: [UInt64] = []
     /// Seen by a look, and no wake-up has told of it yet.

@@ -15,7 +15,8 @@ extension Pump {
         for parcel in fresh {
             guard let place = places[parcel.topic], isNext(parcel, place) else { continue }
             channels[place].gathered.append(parcel)
-            channels[place].gatheredBytes += parcel.headers.bytes.count + (parcel.value?.count ?? 0)
+            gatheredCount += 1
+            gatheredBytes += parcel.size
         }
     }
 
@@ -26,8 +27,8 @@ extension Pump {
         let gathered = channels[place].gathered.count
         return last.epoch == parcel.position.epoch && last.seq + 1 == parcel.position.seq
             && channels[place].window.room(configuration.windowPerTopic) > gathered
-            && counts.inFlight + gathered < configuration.window
-            && counts.bytesInFlight + channels[place].gatheredBytes < configuration.windowBytes
+            && counts.inFlight + gatheredCount < configuration.window
+            && counts.bytesInFlight + gatheredBytes < configuration.windowBytes
     }
 
     /// Hands over what was gathered of a topic where it is time to.
@@ -46,7 +47,9 @@ extension Pump {
     }
 
     /// Hands over `parcels` as one group. What cannot be handed over is read again when there is room, or after the recovery.
-    func handOver(group parcels: [Parcel], _ place: Int, _ producer: Producer) {
+    /// - Returns: whether all of them were taken.
+    @discardableResult
+    func handOver(group parcels: [Parcel], _ place: Int, _ producer: Producer) -> Bool {
         let now = Boottime.nanoseconds()
         let first = channels[place].window.nextTicket
         let messages = parcels.map { parcel in
@@ -55,25 +58,32 @@ extension Pump {
         let opaque = Opaque.pack(instance: instance, channel: place, ticket: first)
         let (sent, fault) = producer.send(messages) { Opaque.advance(opaque, by: $0) }
         for parcel in parcels[..<sent] {
-            let bytes = parcel.headers.bytes.count + (parcel.value?.count ?? 0)
             channels[place].window.append(
                 Window.Entry(
-                    position: parcel.position, handedOver: now, created: parcel.created.milliseconds, bytes: bytes))
-            counts.bytesInFlight += bytes
+                    position: parcel.position, handedOver: now, created: parcel.created.milliseconds,
+                    bytes: parcel.size))
+            counts.bytesInFlight += parcel.size
         }
         counts.handedOver += sent
         counts.inFlight += sent
         if sent > 0 { channels[place].groups.append(channels[place].window.nextTicket) }
-        guard let fault else { return }
+        guard let fault else { return true }
         if fault.isQueueFull { counts.queueFull += 1 } else { fail(fault, place, parcels[sent].position) }
+        return false
     }
 
     /// Empties the gathering; what is not handed over now is read from the outbox.
     @discardableResult
     func takeGathered(_ place: Int) -> [Parcel] {
-        channels[place].gatheredBytes = 0
         let parcels = channels[place].gathered
         channels[place].gathered = []
+        gatheredCount -= parcels.count
+        for parcel in parcels { gatheredBytes -= parcel.size }
         return parcels
     }
+}
+
+extension Parcel {
+    /// Bytes of headers and value: what the window counts.
+    fileprivate var size: Int { headers.bytes.count + (value?.count ?? 0) }
 }

@@ -28,6 +28,9 @@ import Outbox
     var random = SystemRandomNumberGenerator()
     var recovery: Task<Void, Never>?
     var pause: (deadline: EventLoop.Deadline, done: CheckedContinuation<Void, Never>)?
+    /// Messages gathered for all topics, and their bytes: with those in flight they fill the window.
+    var gatheredCount = 0
+    var gatheredBytes = 0
     var unsettled: Set<Int> = []
     var unsettledCount = 0
     var settleDeadline: EventLoop.Deadline?
@@ -198,7 +201,7 @@ import Outbox
             channels[place].window.head = channels[place].window.sent
             return
         }
-        handOver(group: parcels, place, producer)
-        advance(place)
+        // With a full queue it is up to the reports: each of them makes room and advances.
+        if handOver(group: parcels, place, producer) { advance(place) }
     }
 }

@@ -126,10 +126,11 @@ struct RunReader {
             guard let taken = take(Int(count)) else { return nil }
             value = taken
         }
-        next += 1
+        // Not more than a damaged row may say.
+        next &+= 1
         before = headers
         return Message(
-            seq: next - 1, id: LaneUUID(high: high, low: low), headers: HeaderBlock(kept: headers), value: value)
+            seq: next &- 1, id: LaneUUID(high: high, low: low), headers: HeaderBlock(kept: headers), value: value)
     }
 
     private mutating func headers() -> [UInt8]? {

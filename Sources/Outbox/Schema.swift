@@ -62,11 +62,7 @@ enum Schema {
                 place INTEGER PRIMARY KEY, created INTEGER NOT NULL, change INTEGER NOT NULL, messages BLOB NOT NULL);
             """)
         let insert = try database.prepare(insertRun)
-        let rows = try database.prepare(
-            """
-            SELECT stream, seq, id, key, headers, payload, created
-            FROM outbox JOIN cursor USING (topic, epoch) ORDER BY stream, seq
-            """)
+        let rows = try database.prepare(messagesInOrder)
         while try rows.step() {
             // Each a run of its own: there are few, and they are sent in a moment.
             var run = RunWriter(key: rows.text(3), first: rows.integer(1))
@@ -78,6 +74,12 @@ enum Schema {
         rows.reset()
         try database.run("DROP TABLE outbox")
     }
+
+    /// Of the first version, as they are to lie. Along the keys of both tables: a sort would hold all that waits in memory.
+    static let messagesInOrder = """
+        SELECT stream, seq, id, key, headers, payload, created
+        FROM cursor CROSS JOIN outbox USING (topic, epoch) ORDER BY cursor.topic, cursor.epoch, outbox.seq
+        """
 
     static let insertRun = "INSERT INTO run(place, created, change, messages) VALUES (?, ?, ?, ?)"
 }

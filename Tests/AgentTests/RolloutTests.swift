@@ -243,6 +243,46 @@ import Testing
         await lane.agent.stop()
     }
 
+    /// Whoever puts the proven rules back while others are on trial, and starts the agent anew, is not punished for it.
+    @Test @LoopActor func theProvenSetPutBackBeforeAStartIsNotOnTrial() async throws {
+        let folder = try Self.folder(Self.good)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let settings = Rollout.Settings(watchMilliseconds: 600_000, multiple: 2, atLeast: 5)
+        var lane = try await LifeOfALane(folder, settings)
+        try Self.write(Self.bad, folder)
+        #expect(lane.agent.reload())
+        await lane.agent.stop()
+        try Self.write(Self.good, folder)
+        for _ in 0..<2 {
+            lane = try await LifeOfALane(folder, settings)
+            #expect(lane.agent.runner?.rollout?.trial == nil && !lane.agent.isRolledBack)
+            try await lane.send(.helpRequested, .txn, 1...12)
+            #expect(lane.agent.rollbacks == 0 && !lane.agent.isRolledBack)
+            #expect(lane.agent.rules.set.digest == Self.digest(Self.good))
+            await lane.agent.stop()
+        }
+    }
+
+    /// As after a time without `rollout`, in which other rules came: what was on trial then says nothing of these.
+    @Test func aTrialOfAnotherSetIsNotGoneOnWith() throws {
+        func files(_ text: String) throws -> RuleFiles {
+            try #require(RuleFiles.check([("lane.yaml", Array(text.utf8))]).rules)
+        }
+        let (good, bad, better) = (try files(Self.good), try files(Self.bad), try files(Self.better))
+        var rollout = Rollout(Rollout.Settings())
+        rollout.begin(bad.set.digest, at: Self.at(0))
+        func start(_ now: RuleFiles, last: RuleFiles) -> RulesInForce {
+            let facts = [Facts.rules: last.kept, Facts.provenRules: good.kept, Facts.rollout: rollout.json]
+            return RulesInForce(files: now, facts: facts, settings: rollout.settings)
+        }
+        let other = start(better, last: better)
+        #expect(other.rollout?.trial == nil && other.proven.set.digest == better.set.digest && !other.isNew)
+        // The same set goes on, a third one has its own trial, and falls back to what was proven.
+        #expect(start(bad, last: bad).rollout?.trial == rollout.trial)
+        let third = start(better, last: bad)
+        #expect(third.isNew && third.proven.set.digest == good.set.digest)
+    }
+
     @Test @LoopActor func withoutRolloutEverySetStays() async throws {
         let folder = try Self.folder(Self.good)
         defer { try? FileManager.default.removeItem(atPath: folder) }

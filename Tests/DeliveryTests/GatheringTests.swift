@@ -20,7 +20,7 @@ import Testing
 
     @Test func withTwoGroupsOnTheirWayWhatComesIsGathered() async throws {
         let bench = try await begun(["t", "u"])
-        try bench.cluster.setRoundTrip(1, milliseconds: 400)
+        try bench.cluster.setRoundTrip(1, milliseconds: 2000)
         try await bench.commit(40, group: 1, fresh: true)
         // Each of the first two went at once, the others wait for the first; another topic does not.
         #expect(bench.channel().groups.count == 2 && bench.channel().window.count == 2)
@@ -53,9 +53,25 @@ import Testing
         await bench.pump.stop()
     }
 
+    /// The window is one for all topics: what is gathered in an outage does not grow with their number.
+    @Test func whatIsGatheredOfAllTopicsFitsTheWindow() async throws {
+        let topics = ["t", "u", "v", "w"]
+        let bench = try await begun(topics) { $0.window = 40 }
+        try bench.cluster.setRoundTrip(1, milliseconds: 3000)
+        for _ in 0..<30 { try await bench.commit(1, to: topics, group: 1, fresh: true) }
+        let gathered = topics.map { bench.channel($0).gathered.count }.reduce(0, +)
+        #expect(bench.pump.counts.inFlight == 8 && gathered == 32 && bench.pump.gatheredCount == 32)
+        try bench.cluster.setRoundTrip(1, milliseconds: 0)
+        #expect(await bench.drained())
+        #expect(bench.pump.gatheredCount == 0 && bench.pump.gatheredBytes == 0)
+        for topic in topics { try await bench.expectWhole(topic) }
+        bench.expectConserved()
+        await bench.pump.stop()
+    }
+
     @Test func whatWasGatheredSurvivesARecovery() async throws {
         let bench = try await begun()
-        try bench.cluster.setRoundTrip(1, milliseconds: 300)
+        try bench.cluster.setRoundTrip(1, milliseconds: 2000)
         // For both that are on their way: the mock would take the second, which a real broker refuses by its sequence.
         bench.cluster.answer(.produce, with: [45, 45])
         try await bench.commit(30, group: 1, fresh: true)
@@ -71,7 +87,7 @@ import Testing
 
     @Test func aStopSendsWhatWasGathered() async throws {
         let bench = try await begun()
-        try bench.cluster.setRoundTrip(1, milliseconds: 300)
+        try bench.cluster.setRoundTrip(1, milliseconds: 600)
         try await bench.commit(20, group: 1, fresh: true)
         #expect(bench.channel().gathered.count == 18)
         await bench.pump.stop()

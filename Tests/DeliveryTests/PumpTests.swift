@@ -249,6 +249,27 @@ import Testing
         await bench.pump.stop()
     }
 
+    /// While nothing is reported a full queue is left alone: reading again and again what it cannot take would be all that
+    /// the lane's thread does in an outage.
+    @Test func aFullQueueIsNotAskedAgainBeforeAReport() async throws {
+        let bench = try Bench(settings: [.init("queue.buffering.max.messages", "10")])
+        try await bench.pump.start()
+        try await bench.commit(1)
+        #expect(await bench.drained())
+        try bench.cluster.setRoundTrip(1, milliseconds: 1500)
+        let before = bench.pump.counts.queueFull
+        try await bench.commit(400, group: 200)
+        let isOver = Boottime.milliseconds() + 500
+        #expect(await until { Boottime.milliseconds() > isOver })
+        #expect(bench.pump.counts.inFlight == 10)
+        #expect((1...4).contains(bench.pump.counts.queueFull - before))
+        try bench.cluster.setRoundTrip(1, milliseconds: 0)
+        #expect(await bench.drained())
+        try await bench.expectWhole()
+        bench.expectConserved()
+        await bench.pump.stop()
+    }
+
     @Test func wrongSettingsAreSaidAtTheStart() async throws {
         let bench = try Bench(settings: [.init("acks", "most")])
         await #expect { try await bench.pump.start() } throws: { ($0 as? KafkaError)?.setting?.key == "acks" }
