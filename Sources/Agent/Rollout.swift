@@ -93,12 +93,6 @@ struct Rollout: Hashable, Sendable {
         isDirty = true
     }
 
-    /// An operator wants this set in force whatever it raised.
-    mutating func accept(_ digest: String) {
-        refused.removeAll { $0 == digest }
-        isDirty = true
-    }
-
     private func stretch(_ milliseconds: Int64) -> Int64 { milliseconds / settings.watchMilliseconds }
 
     private mutating func count(_ number: Int, _ moment: LaneInstant) {

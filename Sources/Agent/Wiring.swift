@@ -86,7 +86,7 @@ import YAML
             let away = saved == nil && recovered.hasPast ? nil : known
             let recovery = Recovery(
                 recovered, rules: rules, last: inForce.last, identity: configuration.identity, localTime: localTime,
-                clock: clock, watchedUntil: saved?.last, away: away)
+                clock: clock, watchedUntil: saved?.last, away: away, gapLimit: configuration.gapLimit)
             for notice in recovery.notices { log(notice) }
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump, inForce, away)
@@ -128,6 +128,7 @@ import YAML
         hooks.onDurable = { [weak pump] committed in pump?.wake(committed) }
         hooks.onDetection = { [detection] seconds in detection.add(seconds) }
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
+        hooks.onSuspended = { [weak self] in for feed in self?.feeds ?? [] { feed.resync() } }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
         hooks.onRunaway = { [weak self] in self?.rollBack() }
         hooks.onProven = { [weak self] in self?.prove() }
@@ -157,6 +158,11 @@ import YAML
         let runner = LaneRunner(
             engine: recovery.engine, outbox: outbox, clock: clock, messages: messages, lastNumber: recovered.lastSignal,
             heldLimit: configuration.heldSignals, hooks: hooks)
+        runner.gapLimit = configuration.gapLimit
+        for device in configuration.devices {
+            let types = SignalSource(device.kind.rawValue)?.types ?? []
+            runner.deviceSignals[device.role, default: []].formUnion(types)
+        }
         self.runner = runner
         var facts = recovery.facts
         facts[Facts.configuration] = Array(configuration.digest.utf8)
@@ -197,6 +203,8 @@ import YAML
             engine: runner.engine, set: rules.set, identity: configuration.identity, timezone: configuration.timezone,
             now: max(runner.lastInstant, runner.clock.now()), wall: runner.clock.wall())
         view.devices = runner.devices
+        view.trial = runner.rollout?.trial
+        view.isRolledBack = isRolledBack
         return view
     }
 

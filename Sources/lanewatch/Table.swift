@@ -160,7 +160,7 @@ enum Table {
         ])
     static let listedRules = Option(
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true,
-        help: "List the rules of this file instead of asking the agent. May be given more than once.")
+        help: "List the rules of this file, folder or bundle instead of asking the agent. May be given more than once.")
     static let listedLane = Option(
         "lane", "NAME", help: "With --rules: the lane whose parameters count. Without it the defaults are shown.")
     static let sort = Option(
@@ -177,11 +177,11 @@ enum Table {
         options: [control, listedRules, listedLane, sort, answerJSON],
         examples: [
             .init("lanewatch rules --sort precision", "Which rules cry wolf?"),
-            .init("lanewatch rules --rules rules/lane.yaml", "What is in this file?"),
+            .init("lanewatch rules --rules rules", "What is in this folder?"),
         ],
         exitCodes: [
             .init(0, "The rules are listed."), .init(1, "The agent cannot be reached, or a file is wrong."),
-            .init(2, "Wrong usage: an unknown option, a missing argument."),
+            .init(2, "Wrong usage, or a file cannot be read."),
         ])
 
     // signal

@@ -146,6 +146,24 @@ import Testing
         RuleFile.load(files: [("lane.yaml", Array(rules.utf8))]).ruleSet?.digest ?? ""
     }
 
+    @Test func aTrialShowsInTheListOfRules() throws {
+        func answer(_ trial: Rollout.Trial?, isRolledBack: Bool) throws -> String {
+            var view = ControlView(
+                engine: RuleEngine(table: RuleTable(RuleSet(), lane: LaneIdentity(store: "1", lane: "2"))),
+                set: RuleSet(),
+                identity: LaneIdentity(store: "1", lane: "2"), timezone: "UTC", now: Self.at(0),
+                wall: WallInstant(milliseconds: 1_767_607_200_000))
+            view.trial = trial
+            view.isRolledBack = isRolledBack
+            return RulesText.rollout(try JSONValue(parsing: try view.answer(.rules)), zone: UTC())
+        }
+        let began = Self.at(-60_000).milliseconds
+        let trial = Rollout.Trial(digest: "x", began: began, ends: began + 600_000, limit: 20, raised: 3)
+        #expect(try answer(trial, isRolledBack: false) == "on trial until 10:09: 3 raised, more than 20 roll it back\n")
+        #expect(try answer(nil, isRolledBack: true).hasPrefix("the rule files hold a set that raised far too much"))
+        #expect(try answer(nil, isRolledBack: false) == "")
+    }
+
     @Test @LoopActor func aSetThatRaisesFarTooMuchIsRolledBackAndStaysSo() async throws {
         let folder = try Self.folder(Self.good)
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -1,4 +1,5 @@
-/// `lanewatch-bench [--lanewatch PROGRAM] [--rules FOLDER] [rules] [sec] [delivery] [load] [rest]`: all without a name.
+/// `lanewatch-bench [--lanewatch PROGRAM] [--rules FOLDER] [rules] [sec] [delivery] [load] [accept] [rest]`: all without a
+/// name; `accept` is the first half of `load`.
 @main
 enum Main {
     static func main() {
@@ -16,6 +17,7 @@ enum Main {
             if wanted("sec") { try SECBenchmark.run(program) }
             if wanted("delivery") { try DeliveryBenchmark.run() }
             if wanted("load") { try LoadBenchmark.run(program) }
+            if words.contains("accept") { try LoadBenchmark.run(program, isWhole: false) }
             if wanted("rest") { try RestBenchmark.run(program) }
         } catch {
             print("benchmark: \(error)")

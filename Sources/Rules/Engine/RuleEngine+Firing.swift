@@ -68,11 +68,12 @@ extension RuleEngine {
         let rule = table.rules[place]
         let parts = parts(of: key, rule)
         let wall = wallNow
-        let intervention = Intervention(
+        var intervention = Intervention(
             id: newID(rule, parts), rule: rule.id, title: rule.title, category: rule.category,
             severity: rule.severity, topic: rule.topic, key: parts, raisedAt: wall, evidence: [], phase: phase,
-            remoteResolvable: rule.isRemote, shadow: rule.isShadow, lateBy: late,
+            remoteResolvable: rule.isRemote, shadow: rule.isShadow, lateBy: nil,
             expires: rule.clearAfter.map { WallInstant(milliseconds: Self.sum(wall.milliseconds, $0)) })
+        intervention.assumed = memory[place].lasting.isAssumed
         let active = memory[place].active.append(
             key,
             ActiveIntervention(
@@ -94,6 +95,7 @@ extension RuleEngine {
                 at: Self.sum(now, after),
                 TimerHeap.Timer(purpose: .clearAfter, rule: Int32(place), place: Int32(active)))
         }
+        intervention.lateBy = late
         tell(.raise, intervention, signal, traces)
     }
 
@@ -131,19 +133,22 @@ extension RuleEngine {
         memory[place].active[known]?.isEscalated[number] = true
         memory[place].active[known]?.intervention.severity = escalation.severity
         memory[place].active[known]?.intervention.move(to: escalation.topic, shadow: table.rules[place].isShadow)
-        if let late { memory[place].active[known]?.intervention.lateBy = late }
         counts.escalated += 1
-        update(place, known, .escalate, nil)
+        update(place, known, .escalate, nil, late: late)
     }
 
     /// Tells about an active intervention as it is now.
-    mutating func update(_ place: Int, _ known: Int, _ kind: Change.Kind, _ signal: StampedSignal?) {
+    mutating func update(
+        _ place: Int, _ known: Int, _ kind: Change.Kind, _ signal: StampedSignal?, late: Int64? = nil
+    ) {
         guard var active = memory[place].active[known] else { return }
         active.intervention.state = .updated
         active.intervention.revision += 1
         active.intervention.phase = phase
         active.toldAt = now
         memory[place].active[known] = active
+        // Of this change alone: a replay after a crash runs timers at another moment, and must tell the same later.
+        active.intervention.lateBy = late
         tell(kind, active.intervention, signal, active.traces)
     }
 

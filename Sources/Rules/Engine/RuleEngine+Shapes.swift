@@ -15,12 +15,13 @@ extension RuleEngine {
                 continue
             }
             let old = states[state]
-            if old.value == entry.value { continue }
-            if old.remembered >= 0, old.remembered == entry.value {
+            if old.value == entry.value && !old.isDoubtful { continue }
+            if old.remembered == entry.value, now <= old.resyncUntil {
                 states[state].value = entry.value
                 states[state].remembered = -1
+                if old.value < 0 { states[state].isAssumed = true }
             } else {
-                if old.remembered >= 0 { breakSuspended(namedBy: state) }
+                if old.isDoubtful { breakSuspended(namedBy: state) }
                 states[state] = StateMemory(value: entry.value, since: now)
             }
             touched.append(Int32(state))
@@ -49,10 +50,7 @@ extension RuleEngine {
 
     private mutating func compare(_ place: Int, _ signal: StampedSignal) {
         let holds = conditionHolds(place)
-        if memory[place].lasting.isSuspended {
-            if holds || isRefuted(place) { wake(place, holds, signal) }
-            return
-        }
+        if memory[place].lasting.isSuspended { return settle(place, holds, signal) }
         guard holds != memory[place].holds else { return }
         memory[place].holds = holds
         switch table.rules[place].form {
@@ -61,7 +59,8 @@ extension RuleEngine {
             if !holds { dropWaits(place) }
         case .lasts:
             if holds {
-                armLasting(place, signal)
+                // Now, or, where a gap's resync has confirmed what was before it, when it began.
+                armLasting(place, signal, from: stateStart(place))
             } else {
                 disarmLasting(place)
                 memory[place].lasting.traces = []
@@ -70,18 +69,21 @@ extension RuleEngine {
         }
     }
 
-    /// D: starts the wait at this moment, with a new beginning of its evidence.
-    mutating func armLasting(_ place: Int, _ signal: StampedSignal) {
+    /// D: starts the wait at `start`, with a new beginning of its evidence.
+    mutating func armLasting(_ place: Int, _ signal: StampedSignal, from start: Int64) {
         disarmLasting(place)
         memory[place].lasting.traces = [Trace(signal)]
-        armLasting(place)
+        armLasting(place, from: start)
     }
 
-    private mutating func armLasting(_ place: Int) {
+    mutating func armLasting(_ place: Int, from start: Int64) {
         memory[place].lasting.phase = .armed
-        memory[place].lasting.start = now
-        memory[place].lasting.timer = timers.arm(
-            at: Self.sum(now, table.rules[place].wait), TimerHeap.Timer(purpose: .lasting, rule: Int32(place)))
+        memory[place].lasting.start = start
+        memory[place].lasting.isSuspended = false
+        memory[place].lasting.isBroken = false
+        memory[place].lasting.isAssumed = start < now && isAssumed(place)
+        let timer = TimerHeap.Timer(purpose: .lasting, rule: Int32(place))
+        memory[place].lasting.timer = arm(timer, start, table.rules[place].wait, nil, .adopting)
     }
 
     mutating func disarmLasting(_ place: Int) {
@@ -124,13 +126,13 @@ extension RuleEngine {
             guard table.rules[place].form == .noAnswer, !memory[place].active.isEmpty else { return }
             if let key { clear(place, key, .answered, signal) } else { clearAll(place, .answered, signal) }
         case .lasts:
-            guard memory[place].holds, !memory[place].lasting.isSuspended else { return }
+            guard memory[place].holds else { return }
             disarmLasting(place)
             if !memory[place].active.isEmpty { clearAll(place, .answered, signal) }
             // What began the state stays, the newest U stands for those before it.
             if memory[place].lasting.traces.count > 1 { memory[place].lasting.traces.removeLast() }
             memory[place].lasting.traces.append(Trace(signal))
-            armLasting(place)
+            armLasting(place, from: now)
         }
     }
 
@@ -217,7 +219,8 @@ extension RuleEngine {
     /// By how much the timer ran too late, where that is worth telling.
     private mutating func lateness(_ timer: TimerHeap.Timer, _ deadline: Int64) -> Int64? {
         let late = Self.sum(timer.late, max(0, ranAt.map { Self.difference($0, deadline) } ?? 0))
-        guard late > Self.lateMilliseconds else { return nil }
+        // What came due in a gap, or before a reload, is late for a reason that people should know.
+        guard late > (timer.late > 0 || isResuming ? 0 : Self.lateMilliseconds) else { return nil }
         counts.lateTimers += 1
         return late
     }

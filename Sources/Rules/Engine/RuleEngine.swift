@@ -10,7 +10,7 @@ public struct RuleEngine: Sendable {
     public static let maximumKeys = 1000
     /// Most interventions that are active at once, and as many of shadow rules; more are not raised.
     public static let maximumActive = 1000
-    /// A timer that runs later than this says so in `Intervention.lateBy`.
+    /// A timer that runs later than this says so in `Intervention.lateBy`; one that came due in a gap always does.
     public static let lateMilliseconds: Int64 = 1000
     /// A repeat makes a message when the last one about the intervention is this old.
     public static let repeatMilliseconds: Int64 = 60_000
@@ -48,6 +48,8 @@ public struct RuleEngine: Sendable {
     var changes: [Change] = []
     /// The real moment at which timers are run, where the caller said so.
     var ranAt: Int64?
+    /// Timers that came due in a gap are run.
+    var isResuming = false
     /// Empty between steps; kept for its memory.
     private var found: [Int32] = []
 
@@ -188,7 +190,7 @@ public struct RuleEngine: Sendable {
         guard case .text(let id)? = signal[.intervention], case .text(let text)? = signal[.verdict],
             let intervention = LaneUUID(id), let verdict = Verdict(rawValue: text)
         else { return }
-        ledger.judge(intervention, verdict)
+        if !ledger.judge(intervention, verdict) { counts.strayVerdicts += 1 }
     }
 
     /// 2a to 2d: `found` is ascending, which is the order of the phases and in each of the places.

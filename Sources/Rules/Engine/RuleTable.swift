@@ -29,6 +29,8 @@ public final class RuleTable: Sendable {
     struct StateNames: Sendable {
         var name: String
         var values: [String]
+        /// The types of the signals that set it.
+        var setBy: Set<SignalType>
     }
 
     /// Compiles `set` for `lane`. `localTime` says what `at` means; tests and replays use UTC.
@@ -63,7 +65,11 @@ public final class RuleTable: Sendable {
         self.placeByID = placeByID
         self.namedBy = namedBy
         self.localTime = localTime
-        states = set.states.map { StateNames(name: $0.name, values: $0.values.map(\.name)) }
+        states = set.states.map { state in
+            StateNames(
+                name: state.name, values: state.values.map(\.name),
+                setBy: Set(state.values.flatMap { $0.setBy.map(\.type) }))
+        }
         index = SignalIndex(states: set.states, rules: sources)
         source = lane.source
         phaseType = SignalType("pos.state")

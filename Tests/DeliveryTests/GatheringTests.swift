@@ -1,0 +1,96 @@
+import Kafka
+import Lane
+import Loop
+import Outbox
+import Testing
+
+@testable import Delivery
+
+/// What a commit brings goes straight to the producer, in groups while others are on their way.
+@Suite(.timeLimit(.minutes(3))) @LoopActor struct GatheringTests {
+    private func begun(
+        _ topics: [String] = ["t"], _ change: @escaping (inout PumpConfiguration) -> Void = { _ in }
+    ) async throws -> Bench {
+        let bench = try Bench(topics: topics, change)
+        try await bench.pump.start()
+        try await bench.commit(1, to: topics)
+        #expect(await bench.drained())
+        return bench
+    }
+
+    @Test func withTwoGroupsOnTheirWayWhatComesIsGathered() async throws {
+        let bench = try await begun(["t", "u"])
+        try bench.cluster.setRoundTrip(1, milliseconds: 400)
+        try await bench.commit(40, group: 1, fresh: true)
+        // Each of the first two went at once, the others wait for the first; another topic does not.
+        #expect(bench.channel().groups.count == 2 && bench.channel().window.count == 2)
+        #expect(bench.channel().gathered.count == 38)
+        try await bench.commit(1, to: ["u"], fresh: true)
+        #expect(bench.channel("u").window.count == 1)
+        #expect(await until { bench.pump.counts.acknowledged >= 5 })
+        try bench.cluster.setRoundTrip(1, milliseconds: 0)
+        #expect(await bench.drained())
+        #expect(bench.channel().gathered.isEmpty && bench.channel().groups.isEmpty)
+        try await bench.expectWhole("t")
+        try await bench.expectWhole("u")
+        bench.expectConserved()
+        await bench.pump.stop()
+    }
+
+    /// More than there is room for, in commits of any size: some of it is handed over, some gathered, some read again.
+    @Test func nothingIsLostBetweenGatheringAndReading() async throws {
+        let bench = try await begun(["t", "u", "v"]) {
+            $0.windowPerTopic = 30
+            $0.leaseRows = 20
+        }
+        for round in 1...60 {
+            try await bench.commit(round, to: ["t", "u", "v"], group: 1 + round % 17, fresh: round % 5 != 0)
+        }
+        #expect(await bench.drained())
+        for topic in ["t", "u", "v"] { try await bench.expectWhole(topic) }
+        bench.expectConserved()
+        #expect(bench.pump.counts.recreations == 0 && bench.pump.counts.leaseFailures == 0)
+        await bench.pump.stop()
+    }
+
+    @Test func whatWasGatheredSurvivesARecovery() async throws {
+        let bench = try await begun()
+        try bench.cluster.setRoundTrip(1, milliseconds: 300)
+        // For both that are on their way: the mock would take the second, which a real broker refuses by its sequence.
+        bench.cluster.answer(.produce, with: [45, 45])
+        try await bench.commit(30, group: 1, fresh: true)
+        #expect(bench.channel().gathered.count == 28)
+        #expect(await until { bench.pump.counts.recreations >= 1 })
+        #expect(bench.channel().gathered.isEmpty || bench.channel().window.count > 0)
+        try bench.cluster.setRoundTrip(1, milliseconds: 0)
+        #expect(await bench.drained())
+        try await bench.expectWhole(duplicates: 0...31)
+        bench.expectConserved()
+        await bench.pump.stop()
+    }
+
+    @Test func aStopSendsWhatWasGathered() async throws {
+        let bench = try await begun()
+        try bench.cluster.setRoundTrip(1, milliseconds: 300)
+        try await bench.commit(20, group: 1, fresh: true)
+        #expect(bench.channel().gathered.count == 18)
+        await bench.pump.stop()
+        bench.expectConserved()
+        #expect(try await bench.outbox.depths().map(\.rows) == [0])
+        try await bench.expectWhole()
+    }
+
+    @Test func ticketsOfAGroupFollowEachOther() {
+        let first = Opaque.pack(instance: 0x1_FFFF, channel: 0xABC, ticket: 0xF_FFFF_FFFE)
+        for (count, ticket) in [(0, 0xF_FFFF_FFFE), (1, 0xF_FFFF_FFFF), (2, 0), (3, 1)] as [(Int, UInt64)] {
+            let found = Opaque.unpack(Opaque.advance(first, by: count))
+            #expect(found.instance == 0xFFFF && found.channel == 0xABC && found.ticket == ticket)
+        }
+    }
+}
+
+extension Bench {
+    @LoopActor fileprivate func channel(_ topic: String = "t") -> Channel {
+        pump.channels[pump.places[topic] ?? 0]
+    }
+}
