@@ -18,6 +18,7 @@ struct Table {
         print("| " + head.joined(separator: " | ") + " |")
         print("|" + String(repeating: "---|", count: head.count))
         for row in rows { print("| " + row.joined(separator: " | ") + " |") }
+        fflush(nil)  // The next table takes minutes.
     }
 }
 
@@ -60,6 +61,7 @@ struct Samples {
 }
 
 func round(_ value: Double, _ digits: Int) -> String {
+    guard value.isFinite, abs(value) < 1e15 else { return "–" }
     var factor = 1.0
     for _ in 0..<digits { factor *= 10 }
     let scaled = (value * factor).rounded() / factor
