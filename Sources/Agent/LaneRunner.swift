@@ -369,7 +369,6 @@ import Rules
         batch.wantsSnapshot = true
         laneState.isDirty = true
         audit("sco.rules.applied.v1", subject: "rules") { json in
-            json.member("rules", table.digest)
             json.member("count", table.ruleCount)
             json.member("at", clock.wall().rfc3339)
         }

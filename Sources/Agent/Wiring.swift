@@ -218,7 +218,6 @@ import YAML
         runner.audit("sco.agent.started.v1", subject: "agent") { json in
             json.member("version", Version.text)
             json.member("librdkafka", LibraryVersion.current.description)
-            json.member("rules", rules.set.digest)
             json.member("at", now)
         }
         if recovered.facts[Facts.configuration] != Array(configuration.digest.utf8) {
@@ -229,7 +228,6 @@ import YAML
         }
         if lastDigest != rules.set.digest {
             runner.audit("sco.rules.applied.v1", subject: "rules") { json in
-                json.member("rules", rules.set.digest)
                 json.member("count", RuleTable(rules.set, lane: configuration.identity).ruleCount)
                 json.member("at", now)
             }

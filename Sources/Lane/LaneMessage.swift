@@ -92,7 +92,7 @@ public struct LaneMessages: Sendable {
     }
 
     /// A message that is no intervention: its type with version, its subject, and the members of its data after
-    /// `store` and `lane`.
+    /// `store`, `lane` and `rules`, which every message has.
     public func event(
         topic: String, type: String, subject: String, time: WallInstant, recorded: WallInstant, chained: Bool = false,
         members: (inout JSONWriter) -> Void
@@ -101,6 +101,7 @@ public struct LaneMessages: Sendable {
         json.object { json in
             json.member("store", identity.store)
             json.member("lane", identity.lane)
+            json.member("rules", rulesDigest)
             members(&json)
         }
         return CloudEvent(

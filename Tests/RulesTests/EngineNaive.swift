@@ -493,9 +493,9 @@ struct NaiveLane {
         }
     }
 
-    /// What a rule means: matches, shape, key, states; no durations, counts, texts.
+    /// What a rule means: matches, shape, key, states, and whether it calls anybody; no durations, counts, texts.
     func meaning(_ rule: Rule, _ set: RuleSet) -> [AnyHashable] {
-        var parts: [AnyHashable] = [rule.same]
+        var parts: [AnyHashable] = [rule.same, rule.isShadow]
         switch rule.shape {
         case .atOnce(let on): parts += ["A", on]
         case .noAnswer(let on, let unless, _): parts += ["B", on, unless]

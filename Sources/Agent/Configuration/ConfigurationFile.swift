@@ -48,7 +48,8 @@ private struct Reader {
                 root, "the configuration",
                 keys: [
                     "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
-                    "control", "devices", "kafka", "topics", "recording", "outbox", "limits", "gap_limit", "metrics", "log",
+                    "control", "devices", "kafka", "topics", "recording", "outbox", "limits", "gap_limit", "metrics",
+                    "log",
                 ], findings)
         else { return }
         top.require("format", "store", "lane", "rules", "kafka")

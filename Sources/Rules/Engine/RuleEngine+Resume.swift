@@ -33,8 +33,10 @@ extension RuleEngine {
         let gap = gapMilliseconds.map { max(0, $0) }
         if let gap { runTimers(before: Self.difference(at, gap)) }
         if gap != 0 {
+            if noting != nil { noting?.moment = at }
             let isLong = gap.map { $0 > gapLimitMilliseconds } ?? true
             doubt(isLong, since: gap.map { Self.difference(at, $0) } ?? now, at: at, nil)
+            if noting != nil { noting?.moment = nil }
         }
         ranAt = at
         isResuming = gap != 0
@@ -80,6 +82,7 @@ extension RuleEngine {
             let isTouched = rule.condition.contains { isDoubted[$0.state] }
             if isLong, rule.form != .lasts, isTouched || isHidden(rule.answers) {
                 counts.droppedByGap += memory[place].waits.count
+                if noting != nil { noteAllDropped(place, .gap) }
                 dropWaits(place)
             }
             guard isTouched else { continue }
@@ -111,6 +114,7 @@ extension RuleEngine {
     mutating func suspend(_ place: Int) {
         timers.cancel(&memory[place].lasting.timer)
         memory[place].lasting.isSuspended = true
+        if noting != nil { note(place, .lane, .unknown) }
         // Of a state that an earlier gap made unknown for good there is nothing to confirm.
         if table.rules[place].condition.contains(where: { states[$0.state].value < 0 && !states[$0.state].isDoubtful })
         {
@@ -147,6 +151,7 @@ extension RuleEngine {
         if isRefuted(place) {
             memory[place].lasting.isSuspended = false
             memory[place].lasting.isBroken = false
+            if noting != nil { noteEnded(place) }
             disarmLasting(place)
             memory[place].lasting.traces = []
             return clearAll(place, .resync, signal)
@@ -168,6 +173,7 @@ extension RuleEngine {
             let start = memory[place].lasting.start
             let handle = arm(timer, start, table.rules[place].wait, nil, .adopting)
             memory[place].lasting.timer = handle
+            if noting != nil { noteGoesOn(place) }
         }
     }
 }

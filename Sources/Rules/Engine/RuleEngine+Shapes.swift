@@ -54,14 +54,17 @@ extension RuleEngine {
         guard holds != memory[place].holds else { return }
         memory[place].holds = holds
         switch table.rules[place].form {
-        case .atOnce: break
+        case .atOnce:
+            if noting != nil { noteGuard(place, opened: holds) }
         case .noAnswer, .tooMany:
+            if noting != nil { noteGuard(place, opened: holds) }
             if !holds { dropWaits(place) }
         case .lasts:
             if holds {
                 // Now, or, where a gap's resync has confirmed what was before it, when it began.
                 armLasting(place, signal, from: stateStart(place))
             } else {
+                if noting != nil { noteEnded(place) }
                 disarmLasting(place)
                 memory[place].lasting.traces = []
                 clearAll(place, .stateEnded, signal)
@@ -74,6 +77,7 @@ extension RuleEngine {
         disarmLasting(place)
         memory[place].lasting.traces = [Trace(signal)]
         armLasting(place, from: start)
+        if noting != nil { noteHolds(place) }
     }
 
     mutating func armLasting(_ place: Int, from start: Int64) {
@@ -119,14 +123,21 @@ extension RuleEngine {
         case .atOnce: break
         case .noAnswer, .tooMany:
             if let key {
-                if let wait = memory[place].waits.find(key) { dropWait(place, wait) }
+                if let wait = memory[place].waits.find(key) {
+                    if noting != nil { noteAnswered(place, wait) }
+                    dropWait(place, wait)
+                } else if noting != nil, table.rules[place].form == .noAnswer, !memory[place].waits.isEmpty {
+                    note(place, key, .otherWaits(table.rules[place].same.map(\.name)))
+                }
             } else {
+                if noting != nil { noteAllAnswered(place) }
                 dropWaits(place)
             }
             guard table.rules[place].form == .noAnswer, !memory[place].active.isEmpty else { return }
             if let key { clear(place, key, .answered, signal) } else { clearAll(place, .answered, signal) }
         case .lasts:
             guard memory[place].holds else { return }
+            if noting != nil { noteRestarted(place) }
             disarmLasting(place)
             if !memory[place].active.isEmpty { clearAll(place, .answered, signal) }
             // What began the state stays, the newest U stands for those before it.
@@ -137,7 +148,10 @@ extension RuleEngine {
     }
 
     mutating func on(_ place: Int, _ key: InstanceKey, _ signal: StampedSignal) {
-        guard memory[place].holds else { return }
+        guard memory[place].holds else {
+            if noting != nil { noteGuardClosed(place) }
+            return
+        }
         switch table.rules[place].form {
         case .atOnce: _ = fire(place, key, [Trace(signal)], signal)
         case .noAnswer: armWait(place, key, signal)
@@ -147,8 +161,15 @@ extension RuleEngine {
     }
 
     private mutating func armWait(_ place: Int, _ key: InstanceKey, _ signal: StampedSignal) {
-        guard memory[place].waits.find(key) == nil else { return }
+        if let known = memory[place].waits.find(key) {
+            if noting != nil, let since = memory[place].waits[known]?.since {
+                let until = LaneInstant(milliseconds: Self.sum(since, table.rules[place].wait))
+                note(place, key, .waitsAlready(until: until))
+            }
+            return
+        }
         if memory[place].waits.count >= Self.maximumKeys, let oldest = memory[place].waits.first {
+            if noting != nil { noteDropped(place, oldest, .keyLimit) }
             dropWait(place, oldest)
             counts.droppedKeys += 1
         }
@@ -156,6 +177,9 @@ extension RuleEngine {
         memory[place].waits[wait]?.timer = timers.arm(
             at: Self.sum(now, table.rules[place].wait),
             TimerHeap.Timer(purpose: .wait, rule: Int32(place), place: Int32(wait)))
+        if noting != nil {
+            note(place, key, .waits(until: LaneInstant(milliseconds: Self.sum(now, table.rules[place].wait))))
+        }
     }
 
     private mutating func push(_ place: Int, _ key: InstanceKey, _ signal: StampedSignal) {
@@ -170,9 +194,9 @@ extension RuleEngine {
         }
         memory[place].waits[wait]?.since = now
         memory[place].waits[wait]?.traces.keepNewest(Trace(signal), atMost: min(count, [Trace].maximum))
-        guard let oldest = memory[place].waits[wait]?.ring.push(now, limit: count),
-            Self.difference(now, oldest) <= within
-        else { return }
+        let oldest = memory[place].waits[wait]?.ring.push(now, limit: count)
+        if noting != nil { noteCount(place, wait) }
+        guard let oldest, Self.difference(now, oldest) <= within else { return }
         let traces = memory[place].waits.remove(at: wait)?.traces ?? []
         _ = fire(place, key, traces, signal)
     }
@@ -185,6 +209,7 @@ extension RuleEngine {
             memory[place].waits.remove(at: first)
         }
         if memory[place].waits.count >= Self.maximumKeys, let oldest = memory[place].waits.first {
+            if noting != nil { noteDropped(place, oldest, .keyLimit) }
             memory[place].waits.remove(at: oldest)
             counts.droppedKeys += 1
         }

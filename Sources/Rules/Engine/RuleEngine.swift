@@ -48,6 +48,8 @@ public struct RuleEngine: Sendable {
     var changes: [Change] = []
     /// The real moment at which timers are run, where the caller said so.
     var ranAt: Int64?
+    /// Whether notes are made of what happens to rules, and those made: to explain, to test. Not part of a snapshot.
+    public var noting: Noting?
     /// Timers that came due in a gap are run.
     var isResuming = false
     /// Empty between steps; kept for its memory.
@@ -163,6 +165,7 @@ public struct RuleEngine: Sendable {
     @inline(__always)
     private mutating func apply(_ signal: StampedSignal) {
         if signal.signal.type == table.phaseType { notePhase(signal.signal) }
+        if noting != nil { noting?.cause = signal }
         if signal.signal.type == table.verdictType { noteVerdict(signal.signal) }
         // Taken out while it is walked, so that the acts below own the engine alone.
         var found = self.found
@@ -178,7 +181,9 @@ public struct RuleEngine: Sendable {
             counts.patternLimits += tally.limitExceeded
         }
         self.found = found
+        if noting != nil { noteMisses(signal) }
         if !muted.isEmpty { fireUnmuted() }
+        if noting != nil { noting?.cause = nil }
     }
 
     private mutating func notePhase(_ signal: Signal) {
@@ -212,7 +217,11 @@ public struct RuleEngine: Sendable {
             case .unless: unless(Int(entry.subject), key, signal)
             case .on:
                 // Without its key a signal does not match M.
-                if let key { on(Int(entry.subject), key, signal) }
+                if let key {
+                    on(Int(entry.subject), key, signal)
+                } else if noting != nil {
+                    noteNoKey(Int(entry.subject), signal.signal)
+                }
             }
         }
     }

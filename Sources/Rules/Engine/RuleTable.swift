@@ -12,6 +12,9 @@ public final class RuleTable: Sendable {
 
     /// In the order of the places.
     let rules: [CompiledRule]
+    /// The same as the files have them, to explain them.
+    let written: [Rule]
+    let declared: [StateDeclaration]
     let states: [StateNames]
     /// By state: the places of the rules whose condition names it, ascending.
     let namedBy: [[Int32]]
@@ -62,6 +65,8 @@ public final class RuleTable: Sendable {
         self.lane = lane
         self.digest = set.digest
         self.rules = rules
+        written = sources
+        declared = set.states
         self.placeByID = placeByID
         self.namedBy = namedBy
         self.localTime = localTime
@@ -83,6 +88,9 @@ public final class RuleTable: Sendable {
 
     /// Ids of the rules that run on this lane, in the order of their places.
     public var ruleIDs: [String] { rules.map(\.id) }
+
+    /// Whether the rule called `id` runs on this lane.
+    public func runs(_ id: String) -> Bool { placeByID[id] != nil }
 
     func place(of id: String) -> Int? { placeByID[id] }
 }

@@ -16,13 +16,17 @@ struct TestLane {
     /// Sources that are blind, and until when; in order of that.
     private var blind: [(source: SignalSource, end: Int64, length: Int64)] = []
 
-    init(_ table: RuleTable, zero: LaneInstant, mayCrash: Bool) {
+    init(_ table: RuleTable, zero: LaneInstant, mayCrash: Bool, noting: Noting?) {
         self.table = table
         self.zero = zero
         engine = RuleEngine(table: table)
+        engine.noting = noting
         self.mayCrash = mayCrash
         checkpoint()
     }
+
+    /// What happened to the rules so far, where it is noted.
+    var noting: Noting? { engine.noting }
 
     private func at(_ after: Int64) -> LaneInstant { zero.advanced(byMilliseconds: after) }
 
@@ -42,7 +46,7 @@ struct TestLane {
         case .restart(let after, let away):
             changes += engine.idle(until: at(after)).changes
             // A snapshot of our own can be read; if ever not, the lane goes on without the restart.
-            engine = (try? RuleEngine(restoring: engine.snapshot(), table: table)) ?? engine
+            replace(try? RuleEngine(restoring: engine.snapshot(), table: table))
             resume(at: step.end, away)
         case .crash(let after, let away):
             changes += engine.idle(until: at(after)).changes
@@ -89,6 +93,13 @@ struct TestLane {
         checkpoint()
     }
 
+    /// A restored engine goes on with the notes of the one before.
+    private mutating func replace(_ restored: RuleEngine?) {
+        guard var restored else { return }
+        restored.noting = engine.noting
+        engine = restored
+    }
+
     /// As the agent does with everything that is no signal: it is not in the journal.
     private mutating func checkpoint() {
         guard mayCrash else { return }
@@ -104,6 +115,6 @@ struct TestLane {
         for signal in journal { repeated += again.step(signal).changes }
         repeated += again.idle(until: at(crash)).changes
         changes += repeated.filter { $0.number > known }
-        engine = again
+        replace(again)
     }
 }

@@ -56,6 +56,9 @@ public struct TestTimeline: Sendable {
         self.init(start: start, steps: given.map { .signal($0) }, length: length)
     }
 
+    /// When it ends, in milliseconds after `start`.
+    public var end: Int64 { max(length, steps.last?.end ?? 0) }
+
     /// The lane time of 0.
     public var zero: LaneInstant { LaneInstant(milliseconds: start.milliseconds) }
 
@@ -63,10 +66,18 @@ public struct TestTimeline: Sendable {
     ///
     /// - Parameter reloads: the tables that `! reload` steps name; one that is missing changes nothing.
     public func run(_ table: RuleTable, reloads: [String: RuleTable] = [:]) -> [Change] {
+        var noting: Noting?
+        return run(table, reloads: reloads, noting: &noting)
+    }
+
+    /// The same, with notes of what happened to the rules where `noting` is set.
+    public func run(_ table: RuleTable, reloads: [String: RuleTable], noting: inout Noting?) -> [Change] {
         let mayCrash = steps.contains { if case .crash = $0 { true } else { false } }
-        var lane = TestLane(table, zero: zero, mayCrash: mayCrash)
+        var lane = TestLane(table, zero: zero, mayCrash: mayCrash, noting: noting)
         for step in steps { lane.take(step, self, reloads) }
-        return lane.end(at: max(length, steps.last?.end ?? 0))
+        let changes = lane.end(at: end)
+        noting = lane.noting
+        return changes
     }
 
     public func stamped(_ line: GivenLine, number: Int64) -> StampedSignal {
