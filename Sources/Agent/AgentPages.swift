@@ -182,6 +182,7 @@ import Telemetry
             .deliveryDelay, [], counts: counts.deliveryLatency.counts,
             sum: counts.deliveryLatency.sumMilliseconds / 1000)
         scrape.set(.deadLetters, [], counts.deadLetters)
+        scrape.set(.unreadable, [], counts.unreadable)
         scrape.set(.producerRestarts, [], counts.recreations)
         for held in pump.heldTopics { scrape.set(.topicsHeld, [held.topic, held.reason.rawValue], 1) }
     }

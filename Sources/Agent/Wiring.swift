@@ -28,6 +28,8 @@ import YAML
     public internal(set) var rules: RuleFiles
     /// The last set that is not on trial.
     var proven: RuleFiles
+    /// `proven`, compiled, where it is not in force.
+    var provenTable: RuleTable?
     /// Reloads that were refused because the new rules were wrong.
     public private(set) var refusedReloads = 0
     public private(set) var reloads = 0
@@ -284,12 +286,20 @@ import YAML
     // MARK: Reload and stop
 
     /// Reads the rule files again. With any error the old set stays, the errors are logged, and nothing changes.
+    ///
+    /// The files are read, checked and compiled on another thread: the lane's goes on meanwhile, and stops for the swap
+    /// alone. Not to be called again before it returns.
     @discardableResult
-    public func reload() -> Bool {
-        let (loaded, diagnostics) = RuleFiles.load(
-            configuration.ruleFiles, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+    public func reload() async -> Bool {
+        let (paths, trust, identity, localTime) = (configuration.ruleFiles, trust, configuration.identity, localTime)
+        let (loaded, table, diagnostics) = await Task.detached {
+            let (loaded, diagnostics) = RuleFiles.load(
+                paths, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+            let table = loaded.map { RuleTable($0.set, lane: identity, localTime: localTime) }
+            return (loaded, table, diagnostics)
+        }.value
         for diagnostic in diagnostics { log(Self.notice(of: diagnostic)) }
-        guard let loaded, let runner else {
+        guard let loaded, let table, let runner, !isStopped else {
             refuseReload("the new rules are refused; the old ones stay")
             return false
         }
@@ -299,7 +309,7 @@ import YAML
             return false
         }
         isRolledBack = false
-        takeOver(loaded, runner)
+        takeOver(loaded, table, runner)
         return true
     }
 
@@ -309,15 +319,17 @@ import YAML
         log(Notice(.error, why, [.init("rules.digest", rules.set.digest)]))
     }
 
-    private func takeOver(_ loaded: RuleFiles, _ runner: LaneRunner) {
+    private func takeOver(_ loaded: RuleFiles, _ table: RuleTable, _ runner: LaneRunner) {
         reloads += 1
         lastReloadWasRefused = false
         let isOther = loaded.set.digest != rules.set.digest
         let isProven = loaded.set.digest == proven.set.digest
+        // Until now in force: what is rolled back to is compiled already.
+        if runner.engine.table.digest == proven.set.digest { provenTable = runner.engine.table }
         rules = loaded
         if isProven { runner.endTrial { $0.cancel() } } else if isOther { beginTrial(runner) }
         runner.adopt(
-            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime),
+            table,
             facts: [Facts.rules: loaded.kept, Facts.provenRules: proven.kept])
         log(Notice(.info, "new rules are in force", [.init("rules.digest", loaded.set.digest)]))
     }

@@ -23,6 +23,8 @@ struct Channel {
     var gathered: [Parcel] = []
     /// The groups on their way, the oldest first: for each the ticket behind its last message.
     var groups: [UInt64] = []
+    /// Up to here it was told that messages are missing from the outbox.
+    var missingTold = Position.start
     /// Seen by a look, and no wake-up has told of it yet.
     var unheard: Position?
 

@@ -196,6 +196,7 @@ import Outbox
     private func handOver(_ parcels: [Parcel], _ place: Int, _ leasedFor: UInt64) {
         channels[place].isLeasing = false
         guard state == .running, leasedFor == instance, let producer else { return advance(place) }
+        noteMissing(parcels, place)
         guard !parcels.isEmpty else {
             // Nothing is there: what the head promised is none of this database's rows.
             channels[place].window.head = channels[place].window.sent
@@ -203,5 +204,27 @@ import Outbox
         }
         // With a full queue it is up to the reports: each of them makes room and advances.
         if handOver(group: parcels, place, producer) { advance(place) }
+    }
+
+    /// A hole between what was sent and what was read: rows that are damaged. They are lost, which is never passed over.
+    private func noteMissing(_ parcels: [Parcel], _ place: Int) {
+        var before = channels[place].window.sent
+        func miss(upTo next: Position) {
+            let (first, last) = (before.seq + 1, next.seq - 1)
+            guard before.epoch == next.epoch, last >= first else { return }
+            let end = Position(epoch: next.epoch, seq: last)
+            guard end > channels[place].missingTold else { return }
+            channels[place].missingTold = end
+            counts.unreadable += Int(clamping: last - first + 1)
+            say(
+                .error, "messages that were kept cannot be read any more: the outbox is damaged", channels[place].topic,
+                "\(channels[place].topic): \(first) to \(last) of epoch \(next.epoch)", field: "range")
+        }
+        for parcel in parcels {
+            miss(upTo: parcel.position)
+            before = parcel.position
+        }
+        let head = channels[place].window.head
+        if parcels.isEmpty { miss(upTo: Position(epoch: head.epoch, seq: head.seq + 1)) }
     }
 }

@@ -53,6 +53,24 @@ import Testing
         await bench.pump.stop()
     }
 
+    /// A damaged row is a hole that consumers see; the agent says so, once, and goes on behind it.
+    @Test func whatCannotBeReadAnyMoreIsCountedAndTold() async throws {
+        let bench = try Bench()
+        for _ in 0..<3 { try await bench.commit(4, group: 4, wake: false) }
+        await bench.outbox.close()
+        let damage =
+            "UPDATE run SET messages = x'00' WHERE place = (SELECT place FROM run ORDER BY place LIMIT 1 OFFSET 1)"
+        #expect(try await run(["/usr/bin/sqlite3", bench.folder.path + "/state/outbox.sqlite", damage]).isEmpty)
+        try await bench.restart()
+        try await bench.pump.start()
+        #expect(await until { bench.pump.counts.acknowledged == 8 })
+        #expect(await bench.drained())
+        #expect(bench.pump.counts.unreadable == 4)
+        let told = bench.notices.filter { $0.level == .error }
+        #expect(told.count == 1 && told.first?.fields.first?.value.contains("t: 5 to 8 of epoch") == true, "\(told)")
+        await bench.pump.stop()
+    }
+
     /// The window is one for all topics: what is gathered in an outage does not grow with their number.
     @Test func whatIsGatheredOfAllTopicsFitsTheWindow() async throws {
         let topics = ["t", "u", "v", "w"]

@@ -102,6 +102,9 @@ extension Metric {
         "lanewatch_delivery_failures_total", .counter, "Failed delivery reports, by error", labels: ["error"])
     public static let deadLetters = Metric(
         "lanewatch_dead_letters_total", .counter, "Messages set aside because no broker will ever take them")
+    public static let unreadable = Metric(
+        "lanewatch_outbox_unreadable_total", .counter,
+        "Messages that were kept and cannot be read any more: the database is damaged")
     public static let producerRestarts = Metric(
         "lanewatch_producer_restarts_total", .counter, "Producers made anew after a failure")
     public static let acknowledgeDelay = Metric(
@@ -137,7 +140,8 @@ extension Metric {
         ruleLastFired, ruleVerdicts, verdictsStray, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
         outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
-        deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
+        deliveryFailures, deadLetters, unreadable, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build,
+        health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
     ]
 }
