@@ -303,6 +303,8 @@ import Rules
     /// answered is given up, what it could have changed is unknown until it looks anew.
     func miss(_ gap: Gap) {
         guard !isStopped, gap.feed != .agent else { return }
+        // After a suspend a device's error is often the first that is heard of it: those timers did not run in time.
+        noticeClocks()
         let types = gap.subject.isEmpty ? nil : deviceSignals[gap.subject]
         lastInstant = max(lastInstant, clock.now())
         take(
@@ -359,6 +361,7 @@ import Rules
 
     /// Swaps the rule set between two signals.
     public func adopt(_ table: RuleTable, facts: [String: [UInt8]]) {
+        noticeClocks()
         let now = max(lastInstant, clock.now())
         lastInstant = now
         take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)
