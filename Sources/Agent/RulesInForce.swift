@@ -23,13 +23,18 @@ struct RulesInForce {
         last = RuleFiles.restored(from: facts[Facts.rules])
         proven = last ?? files
         guard let settings else { return }
-        let rollout = Rollout(settings, restoring: facts[Facts.rollout])
-        self.rollout = rollout
+        var rollout = Rollout(settings, restoring: facts[Facts.rollout])
+        defer { self.rollout = rollout }
         if rollout.trial != nil, let kept = RuleFiles.restored(from: facts[Facts.provenRules]) { proven = kept }
         if let last, rollout.refused.contains(files.set.digest) {
             rules = last
             isRolledBack = true
         }
         isNew = last.map { $0.set.digest != rules.set.digest } ?? false
+        // Back to the proven set while the agent was down: as with a reload, that is no trial.
+        if isNew, rollout.trial != nil, rules.set.digest == proven.set.digest {
+            isNew = false
+            rollout.cancel()
+        }
     }
 }
