@@ -283,13 +283,27 @@ import YAML
 
     // MARK: Reload and stop
 
-    /// Reads the rule files again. With any error the old set stays, the errors are logged, and nothing changes.
-    @discardableResult
-    public func reload() -> Bool {
-        let (loaded, diagnostics) = RuleFiles.load(
+    /// Rule files as they were read again, ready for the swap.
+    public struct Reread: Sendable {
+        fileprivate var rules: RuleFiles?
+        fileprivate var table: RuleTable?
+        fileprivate var diagnostics: [Diagnostic]
+    }
+
+    /// Reads, checks and compiles the rule files again. On any thread but the lane's, which goes on meanwhile: large sets take
+    /// a while, and a file may lie on a slow disk.
+    public nonisolated func reread() -> Reread {
+        let (rules, diagnostics) = RuleFiles.load(
             configuration.ruleFiles, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
-        for diagnostic in diagnostics { log(Self.notice(of: diagnostic)) }
-        guard let loaded, let runner else {
+        let table = rules.map { RuleTable($0.set, lane: configuration.identity, localTime: localTime) }
+        return Reread(rules: rules, table: table, diagnostics: diagnostics)
+    }
+
+    /// Puts in force what was read. With any error the old set stays, the errors are logged, and nothing changes.
+    @discardableResult
+    public func reload(_ reread: Reread) -> Bool {
+        for diagnostic in reread.diagnostics { log(Self.notice(of: diagnostic)) }
+        guard let loaded = reread.rules, let table = reread.table, let runner else {
             refuseReload("the new rules are refused; the old ones stay")
             return false
         }
@@ -299,7 +313,7 @@ import YAML
             return false
         }
         isRolledBack = false
-        takeOver(loaded, runner)
+        takeOver(loaded, table, runner)
         return true
     }
 
@@ -309,16 +323,14 @@ import YAML
         log(Notice(.error, why, [.init("rules.digest", rules.set.digest)]))
     }
 
-    private func takeOver(_ loaded: RuleFiles, _ runner: LaneRunner) {
+    private func takeOver(_ loaded: RuleFiles, _ table: RuleTable, _ runner: LaneRunner) {
         reloads += 1
         lastReloadWasRefused = false
         let isOther = loaded.set.digest != rules.set.digest
         let isProven = loaded.set.digest == proven.set.digest
         rules = loaded
         if isProven { runner.endTrial { $0.cancel() } } else if isOther { beginTrial(runner) }
-        runner.adopt(
-            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime),
-            facts: [Facts.rules: loaded.kept, Facts.provenRules: proven.kept])
+        runner.adopt(table, facts: [Facts.rules: loaded.kept, Facts.provenRules: proven.kept])
         log(Notice(.info, "new rules are in force", [.init("rules.digest", loaded.set.digest)]))
     }
 

@@ -124,7 +124,9 @@ enum RunCommand {
             switch number {
             case SIGHUP:
                 notifier.reloading()
-                let taken = Blocking.value { agent.reload() }
+                // Here, on the thread that waits for signals: the lane goes on while the files are read and checked.
+                let reread = agent.reread()
+                let taken = Blocking.value { agent.reload(reread) }
                 notifier.ready(taken ? "new rules are in force" : "the new rules are wrong; the old ones stay")
             case SIGUSR1: return false
             default:
