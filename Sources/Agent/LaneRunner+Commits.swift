@@ -160,6 +160,8 @@ extension LaneRunner {
     /// Takes nothing more, commits what is there with a snapshot, and returns. Feeds are stopped before.
     public func stop() async {
         guard !isStopped else { return }
+        // A suspend that nobody has noticed would be no gap after the next start: what is saved is the moment of the stop.
+        noticeClocks()
         isStopped = true
         endPause()
         if let heartbeat { EventLoop.shared.cancel(heartbeat) }

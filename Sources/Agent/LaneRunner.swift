@@ -304,6 +304,7 @@ import Rules
     /// answered is given up, what it could have changed is unknown until it looks anew.
     func miss(_ gap: Gap) {
         guard !isStopped, gap.feed != .agent else { return }
+        // After a suspend a device's error is often the first that is heard of it: those timers did not run in time.
         noticeClocks()
         let types = gap.subject.isEmpty ? nil : deviceSignals[gap.subject]
         lastInstant = max(lastInstant, clock.now())

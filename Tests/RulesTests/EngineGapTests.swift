@@ -381,6 +381,32 @@ import Testing
                     == ["30s raise unplugged warning"])
         }
 
+        /// What it can only have said again is no doubt: others that change the state were heard.
+        @Test func aStateThatItCanSetToNoOtherValueIsKnown() throws {
+            let till = try Notation.state(
+                "till",
+                [
+                    "in_service": ["scan.read", "pos.state where state = idle"],
+                    "closed": ["pos.state where state = closed"],
+                ])
+            let down = try Rule.d("down", when: "till is in_service", [till], for: "60s")
+            let help = try Rule.b("help", on: "help.requested", unless: "staff.cleared", within: "30s")
+                .while("till is in_service", [till])
+            #expect(
+                try TimeScript.lines(
+                    [down, help], [till],
+                    ["0s pos.state state=idle", "1s help.requested", "10s sees scanner unknown", "90s idle"])
+                    == ["31s raise help warning", "60s raise down warning"])
+            // Closed, it may have been opened by a scan that nobody saw; nor is it known what another feed has hidden.
+            let shut = try Rule.d("shut", when: "till is closed", [till], for: "60s")
+            for (begin, source) in [("closed", "scanner"), ("idle", "pos")] {
+                #expect(
+                    try TimeScript.lines(
+                        [down, shut], [till],
+                        ["0s pos.state state=\(begin)", "10s sees \(source) unknown", "90s idle"]) == [])
+            }
+        }
+
         @Test func everyNameIsASource() {
             for name in SignalSource.names { #expect(SignalSource(name)?.types.isEmpty == false, "\(name)") }
             #expect(SignalSource("printer") == nil)

@@ -61,9 +61,15 @@ final class NaiveView {
         }
     }
 
-    private static func isHidden(_ state: StateDeclaration, _ hidden: Set<SignalType>?) -> Bool {
+    /// Whether `hidden` can have changed a state of which that much was known `before`.
+    private static func isHidden(
+        _ state: StateDeclaration, _ hidden: Set<SignalType>?, _ before: Knowledge
+    ) -> Bool {
         guard let hidden else { return true }
-        return state.values.contains { value in value.setBy.contains { hidden.contains($0.type) } }
+        return state.values.enumerated().contains { number, value in
+            if case .known(number, _, _) = before { return false }
+            return value.setBy.contains { hidden.contains($0.type) }
+        }
     }
 
     private static func knowledge(_ history: [NaiveLane.Entry], _ states: [StateDeclaration]) -> [Knowledge] {
@@ -77,7 +83,7 @@ final class NaiveView {
                     if let value = heard.sets[state] { now[state].hear(value, entry.at) }
                 }
             case .gap(let begin, let isLong, let hidden):
-                for state in now.indices where isHidden(states[state], hidden) {
+                for state in now.indices where isHidden(states[state], hidden, now[state]) {
                     now[state].miss(from: begin, to: entry.at, isLong: isLong)
                 }
             default: break
@@ -170,7 +176,7 @@ final class NaiveView {
                 {
                     armed.append((key, history[entry].at, entry))
                 }
-            case .gap(_, true, let hidden): if reaches(hidden, unless, condition) { armed = [] }
+            case .gap(_, true, let hidden): if reaches(hidden, unless, condition, entry) { armed = [] }
             case .waitOver(rule.id, let key): armed.removeAll { $0.key == key }
             default: break
             }
@@ -195,7 +201,7 @@ final class NaiveView {
                 if heard.on[place], holds(condition, entry), let key = heard.key[place] {
                     rings[key] = ((rings[key] ?? []) + [history[entry].at]).suffix(count(rule.id, entry))
                 }
-            case .gap(_, true, let hidden): if reaches(hidden, unless, condition) { rings = [:] }
+            case .gap(_, true, let hidden): if reaches(hidden, unless, condition, entry) { rings = [:] }
             case .counted(rule.id, let key): rings[key] = nil
             case .reload: for key in rings.keys { rings[key] = rings[key]?.suffix(count(rule.id, entry)) }
             default: break
@@ -211,10 +217,18 @@ final class NaiveView {
     }
 
     /// Whether what was not seen can have answered, or have changed a state that the rule names.
-    private func reaches(_ hidden: Set<SignalType>?, _ unless: [Match], _ condition: Condition) -> Bool {
+    private func reaches(
+        _ hidden: Set<SignalType>?, _ unless: [Match], _ condition: Condition, _ entry: Int
+    ) -> Bool {
         guard let hidden else { return true }
         return unless.contains { hidden.contains($0.type) }
-            || condition.terms.contains { Self.isHidden(lane.set.states[$0.state], hidden) }
+            || isHidden(condition, hidden, entry)
+    }
+
+    private func isHidden(_ condition: Condition, _ hidden: Set<SignalType>?, _ entry: Int) -> Bool {
+        condition.terms.contains {
+            Self.isHidden(lane.set.states[$0.state], hidden, knowledge($0.state, entry - 1))
+        }
     }
 
     /// D: where the wait stands.
@@ -262,7 +276,7 @@ final class NaiveView {
                 }
                 if heard.unless[place], holds { arm(entry, from: (at, false)) }
             case .gap(_, let isLong, let hidden):
-                guard when.terms.contains(where: { Self.isHidden(lane.set.states[$0.state], hidden) }) else { break }
+                guard isHidden(when, hidden, entry) else { break }
                 let isWaiting = wait.phase == .armed || wait.phase == .muted
                 if isWaiting || (isLong && (wait.phase != .idle || isActive(rule.id, entry))) { wait.isDoubted = true }
                 if isWaiting, isLong { wait.isAssumed = true }

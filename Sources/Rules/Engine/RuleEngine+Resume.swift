@@ -53,7 +53,8 @@ extension RuleEngine {
     ///
     /// Short: D waits for its states as in `resume`, where one of `types` sets one of them. Long: so too; the waits of B
     /// and the rings of C are dropped where one of `types` is in the rule's `unless`, or sets a state that its `while`
-    /// names; states that one of `types` sets are unknown. Everything else goes on.
+    /// names; states that one of `types` sets are unknown. Everything else goes on, and so does a state that `types` can set
+    /// to no other value than it has.
     public mutating func miss(
         _ types: Set<SignalType>, at: LaneInstant, wall: WallInstant, gapMilliseconds: Int64?,
         gapLimitMilliseconds: Int64 = defaultGapLimit
@@ -74,7 +75,12 @@ extension RuleEngine {
     ///   - hidden: What was not seen; nil for everything.
     private mutating func doubt(_ isLong: Bool, since begin: Int64, at: Int64, _ hidden: Set<SignalType>?) {
         func isHidden(_ types: Set<SignalType>) -> Bool { hidden.map { !$0.isDisjoint(with: types) } ?? true }
-        let isDoubted = table.states.map { isHidden($0.setBy) }
+        let isDoubted = zip(table.states, states).map { names, state in
+            let isKnown = state.value >= 0 && !state.isDoubtful
+            guard hidden != nil, isKnown else { return names.setBy.contains(where: isHidden) }
+            // What could only say again what is known has hidden nothing: others that change the state were heard.
+            return names.setBy.enumerated().contains { $0.offset != Int(state.value) && isHidden($0.element) }
+        }
         for state in states.indices where isDoubted[state] {
             doubtState(state, isLong, since: begin, resyncUntil: Self.sum(at, Self.resyncMilliseconds))
         }

@@ -32,8 +32,8 @@ public final class RuleTable: Sendable {
     struct StateNames: Sendable {
         var name: String
         var values: [String]
-        /// The types of the signals that set it.
-        var setBy: Set<SignalType>
+        /// By value: the types of the signals that set it.
+        var setBy: [Set<SignalType>]
     }
 
     /// Compiles `set` for `lane`. `localTime` says what `at` means; tests and replays use UTC.
@@ -73,7 +73,7 @@ public final class RuleTable: Sendable {
         states = set.states.map { state in
             StateNames(
                 name: state.name, values: state.values.map(\.name),
-                setBy: Set(state.values.flatMap { $0.setBy.map(\.type) }))
+                setBy: state.values.map { Set($0.setBy.map(\.type)) })
         }
         index = SignalIndex(states: set.states, rules: sources)
         source = lane.source
