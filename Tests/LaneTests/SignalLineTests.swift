@@ -45,6 +45,8 @@ import Testing
         (#"["touch"]"#, "expected an object: {\"type\":\"…\", …}", 1),
         (#"{"type":"touch"} x"#, "expected nothing after the value", 18),
         (#"{"type":"touch","type":"touch"}"#, "\"type\" twice", 25),
+        (#"{"type":"touch","lane":"a","lane":"b"}"#, "\"lane\" twice", 35),
+        (#"{"t":1,"type":"touch","t":2}"#, "\"t\" twice", 27),
     ])
     func tellsTheFaultAndItsColumn(_ text: String, _ message: String, _ column: Int) {
         #expect(throws: SignalLineFault(message: message, column: column)) { try SignalLine(parsing: text) }
