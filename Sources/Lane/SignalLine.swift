@@ -113,7 +113,7 @@ public struct SignalLine: Hashable, Sendable {
         case 4 where name.is("feed"):
             try once(feed == nil, "feed", scanner)
             let text = try scanner.string()
-            guard let kind = FeedKind(rawValue: text) else { throw scanner.fault("no feed \"\(text)\"") }
+            guard let kind = FeedKind(rawValue: text) else { throw scanner.fault("no feed \(Self.quoted(text))") }
             feed = kind
         case 11 where name.is("traceparent"):
             try once(traceparent == nil, "traceparent", scanner)
@@ -165,12 +165,19 @@ public struct SignalLine: Hashable, Sendable {
         return value
     }
 
+    /// As messages show it: short, and without control characters, which a terminal would obey.
+    private static func quoted(_ text: String) -> String {
+        var json = JSONWriter()
+        json.value(String(text.prefix(64)))
+        return json.text
+    }
+
     private static func unknownType(_ name: String) -> String {
         let shown = String(name.prefix(64))
         guard let near = EditDistance.nearest(to: shown, among: SignalCatalogue.shipped.entries.map(\.name)) else {
-            return "no signal \"\(shown)\""
+            return "no signal \(quoted(name))"
         }
-        return "no signal \"\(shown)\"; did you mean \"\(near)\"?"
+        return "no signal \(quoted(name)); did you mean \"\(near)\"?"
     }
 }
 

@@ -169,6 +169,15 @@ import Testing
         #expect(faults == [fault])
     }
 
+    /// Found by fuzzing.
+    @Test func controlCharactersOfALanesNameAreNotShown() throws {
+        let result = try replay([
+            #"{"t":0,"lane":"a\u001b","type":"help.requested"}"#, #"{"t":0,"lane":"b","type":"help.requested"}"#,
+        ])
+        #expect(result.lines == [#""a\u001b": 0s raise help warning"#, "b: 0s raise help warning"])
+        #expect(result.waiting == [#""a\u001b": 10s clear help"#, "b: 10s clear help"])
+    }
+
     @Test func aLineWithoutEndIsAnError() {
         var replay = Replay(set)
         let endless = [UInt8](repeating: UInt8(ascii: "x"), count: 600_000)

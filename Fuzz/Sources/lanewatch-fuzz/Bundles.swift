@@ -21,7 +21,7 @@ enum Bundles {
 
     private static func decoded(_ bytes: [UInt8]) -> RuleBundle? {
         do throws(BundleFault) { return try RuleBundle(decoding: bytes) } catch {
-            require(!error.message.isEmpty && !error.message.contains("\n"), "a message is one line: \(error.message)")
+            require(WrittenFiles.isShown(error.message), "a message is one plain line: \(error.message)")
             return nil
         }
     }

@@ -16,7 +16,11 @@ enum Recordings {
         let pieces = replay(lot.pieces(input))
         require(whole == pieces, "a recording in pieces gives the same: \(whole) \(pieces)")
         if let fault = whole.fault {
+            require(WrittenFiles.isShown(fault.message), "a message is one plain line: \(fault)")
             require(fault.line >= 1 && fault.column ?? 1 >= 1, "a fault has a line and a column from 1: \(fault)")
+        }
+        for line in whole.lines + whole.waiting {
+            require(line.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a result is one plain line: \(line)")
         }
         let parts = inParts([input[...]])
         require(whole == parts, "a recording in two parts gives the same: \(whole) \(parts)")

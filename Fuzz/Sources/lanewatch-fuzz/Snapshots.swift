@@ -9,7 +9,7 @@ enum Snapshots {
                 let engine = try RuleEngine(restoring: input, table: table)
                 goOn(engine, table, Steering(input))
             } catch {
-                require(!error.description.isEmpty, "a fault says what it is")
+                require(WrittenFiles.isShown(error.description), "a message is one plain line: \(error)")
             }
         }
     }

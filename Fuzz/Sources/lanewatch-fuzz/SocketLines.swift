@@ -62,7 +62,7 @@ enum SocketLines {
             isJSONLine(SocketAnswer.accepted(17, ignored: accepted.ignored))
             isKept(accepted.signal)
         case .failure(let refused):
-            require(!refused.message.isEmpty, "a refusal says why")
+            require(WrittenFiles.isShown(refused.message), "a refusal is one plain line: \(refused.message)")
             if let column = refused.column {
                 require(
                     (1...line.count + 1).contains(column), "column \(column) lies in the line of \(line.count) bytes")

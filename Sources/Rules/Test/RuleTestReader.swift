@@ -67,7 +67,7 @@ struct RuleTestReader {
             if let time = words.next(), let mark = words.next(), mark.text == "!" {
                 guard let after = ResultLine.milliseconds(of: time.text) else {
                     throw GivenLine.Fault(
-                        message: "a line begins with its time (45s, 500ms, 2m), not \"\(time.text)\"",
+                        message: "a line begins with its time (45s, 500ms, 2m), not \(Shown.quoted(time.text))",
                         range: time.range)
                 }
                 return try event(after, words.rest, mark.range)
@@ -92,7 +92,8 @@ struct RuleTestReader {
         func duration(_ text: Substring) throws(GivenLine.Fault) -> Int64 {
             guard let time = ResultLine.milliseconds(of: text), time > 0 else {
                 throw GivenLine.Fault(
-                    message: "\"\(name.text)\" needs a duration (20s, 5m), not \"\(word.text)\"", range: word.range)
+                    message: "\(Shown.quoted(name.text)) needs a duration (20s, 5m), not \(Shown.quoted(word.text))",
+                    range: word.range)
             }
             return time
         }
@@ -104,10 +105,10 @@ struct RuleTestReader {
             if word.text.hasPrefix("+") { return .clock(after: after, by: try duration(word.text.dropFirst())) }
             if word.text.hasPrefix("-") { return .clock(after: after, by: -(try duration(word.text.dropFirst()))) }
             throw GivenLine.Fault(
-                message: "\"clock\" needs + or - before its duration (+1h, -5m), not \"\(word.text)\"",
+                message: "\"clock\" needs + or - before its duration (+1h, -5m), not \(Shown.quoted(word.text))",
                 range: word.range)
         default:
-            throw GivenLine.Fault(message: "no event \"\(name.text)\"", range: name.range, help: forms)
+            throw GivenLine.Fault(message: "no event \(Shown.quoted(name.text))", range: name.range, help: forms)
         }
     }
 
@@ -124,14 +125,14 @@ struct RuleTestReader {
             }
             guard let after = ResultLine.milliseconds(of: words[0].text) else {
                 throw GivenLine.Fault(
-                    message: "a line begins with its time (45s, 500ms, 2m), not \"\(words[0].text)\"",
+                    message: "a line begins with its time (45s, 500ms, 2m), not \(Shown.quoted(words[0].text))",
                     range: words[0].range)
             }
             let verb = words[1].text
             guard ["raise", "escalate", "clear"].contains(verb) else {
                 let names = ["raise", "escalate", "clear"]
                 throw GivenLine.Fault(
-                    message: "a result is raise, escalate or clear, not \"\(verb)\""
+                    message: "a result is raise, escalate or clear, not \(Shown.quoted(verb))"
                         + (EditDistance.nearest(to: verb, among: names).map { "; did you mean \"\($0)\"?" } ?? ""),
                     range: words[1].range)
             }
@@ -147,7 +148,7 @@ struct RuleTestReader {
                 guard let (name, value, _) = word.assignment else {
                     let help = verb == "clear" ? "a clear has no severity" : nil
                     throw GivenLine.Fault(
-                        message: "expected a key, name=value, not \"\(word.text)\"", range: word.range,
+                        message: "expected a key, name=value, not \(Shown.quoted(word.text))", range: word.range,
                         help: Severity(name: word.text) == nil ? nil : help)
                 }
                 parts.append("\(name)=\(ResultLine.quoted(value))")
