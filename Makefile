@@ -41,10 +41,10 @@ scenarios: ## Run the tests of the shipped rules as a rule author does
 	.build/debug/lanewatch check rules
 	.build/debug/lanewatch test rules/*.test.yaml
 
-bench: setup ## Print the benchmarks' table: ratios against peers and floors of the same run
+bench: setup ## Print the benchmarks' tables: ratios against peers and floors of the same run (ONLY="rules sec")
 	swift build -j 2 --package-path Benchmarks --configuration release
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
-	Benchmarks/.build/release/lanewatch-bench --lanewatch .build-release/release/lanewatch
+	Benchmarks/.build/release/lanewatch-bench --lanewatch .build-release/release/lanewatch $(ONLY)
 
 fuzz: setup ## Feed what reads others' bytes with bytes of all kinds (SECONDS=60, TARGETS="rules socket …")
 	@scripts/fuzz $(SECONDS) $(TARGETS)

@@ -86,8 +86,15 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
             "Integration", ["Feeds", "Kafka", "Lane", "lanewatch", "bed-probe"]),
+        .executableTarget(
+            name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
+            path: "Tests/CrashProbe", swiftSettings: strict),
         tests(
-            "AgentTests", ["Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux"]),
+            "AgentTests",
+            [
+                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux",
+                "crash-probe",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

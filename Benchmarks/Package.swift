@@ -6,10 +6,11 @@ let package = Package(
     name: "lanewatch-benchmarks",
     dependencies: [.package(name: "lanewatch", path: "..")],
     targets: [
+        .systemLibrary(name: "CMalloc"),
         .executableTarget(
             name: "lanewatch-bench",
-            dependencies: [.product(name: "LanewatchParts", package: "lanewatch")],
-            swiftSettings: [.treatAllWarnings(as: .error)])
+            dependencies: ["CMalloc", .product(name: "LanewatchParts", package: "lanewatch")],
+            swiftSettings: [.treatAllWarnings(as: .error)]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -122,7 +122,7 @@ import Telemetry
         }
         for (device, isThere) in runner.devices { scrape.set(.devicesAttached, [device], isThere ? 1 : 0) }
         collectRules(runner.engine, &scrape)
-        scrape.set(.verdictsStray, [], runner.engine.strayVerdicts)
+        scrape.set(.verdictsStray, [], runner.engine.counts.strayVerdicts)
         scrape.set(.rulesLoaded, [runner.engine.table.digest], runner.engine.table.ruleCount)
         scrape.set(.detection, [], counts: agent.detection.counts, sum: agent.detection.sum)
         let counts = runner.engine.counts
@@ -131,6 +131,9 @@ import Telemetry
             ("at", counts.suppressedByTime),
             ("muted", counts.suppressedByMute), ("limit", counts.suppressedByLimit),
         ] { scrape.set(.suppressed, [reason], count) }
+        scrape.set(.droppedByGap, [], counts.droppedByGap)
+        scrape.set(.assumed, [], counts.assumed)
+        scrape.set(.lateTimers, [], counts.lateTimers)
         for limit in EngineLimit.allCases { scrape.set(.ruleLimits, [limit.rawValue], counts[limit]) }
         scrape.set(.outboxFailures, ["commit"], runner.commitFailures)
         scrape.set(.outboxCommits, [], runner.commits)
@@ -179,6 +182,7 @@ import Telemetry
             .deliveryDelay, [], counts: counts.deliveryLatency.counts,
             sum: counts.deliveryLatency.sumMilliseconds / 1000)
         scrape.set(.deadLetters, [], counts.deadLetters)
+        scrape.set(.unreadable, [], counts.unreadable)
         scrape.set(.producerRestarts, [], counts.recreations)
         for held in pump.heldTopics { scrape.set(.topicsHeld, [held.topic, held.reason.rawValue], 1) }
     }

@@ -3,10 +3,36 @@ import Glibc
 import Lane
 import Loop
 
+/// The machine's clocks, as the agent reads them; a test puts others in their place.
+public struct MachineClocks: Sendable {
+    /// CLOCK_BOOTTIME: suspend included.
+    public var boottimeNanoseconds: @Sendable () -> Int64
+    /// CLOCK_MONOTONIC: without suspend.
+    public var monotonicNanoseconds: @Sendable () -> Int64
+    /// Unix time.
+    public var wallMilliseconds: @Sendable () -> Int64
+
+    public static let real = MachineClocks(
+        boottimeNanoseconds: { Boottime.nanoseconds() }, monotonicNanoseconds: { Boottime.monotonicNanoseconds() },
+        wallMilliseconds: { Boottime.wallMilliseconds() })
+
+    public init(
+        boottimeNanoseconds: @escaping @Sendable () -> Int64, monotonicNanoseconds: @escaping @Sendable () -> Int64,
+        wallMilliseconds: @escaping @Sendable () -> Int64
+    ) {
+        self.boottimeNanoseconds = boottimeNanoseconds
+        self.monotonicNanoseconds = monotonicNanoseconds
+        self.wallMilliseconds = wallMilliseconds
+    }
+
+    /// How long the machine has slept since its boot, in nanoseconds; grows with every suspend.
+    public var sleptNanoseconds: Int64 { boottimeNanoseconds() - monotonicNanoseconds() }
+}
+
 /// Lane time: CLOCK_BOOTTIME plus an offset that is set once a boot, so that it reads as Unix milliseconds.
 ///
 /// Setting the wall clock moves no lane time; suspend counts; it never goes back behind `Saved.last`.
-public struct LaneClock: Hashable, Sendable {
+public struct LaneClock: Sendable {
     /// What is kept between starts, as JSON in the outbox.
     public struct Saved: Hashable, Sendable {
         /// /proc/sys/kernel/random/boot_id
@@ -31,6 +57,7 @@ public struct LaneClock: Hashable, Sendable {
     /// Milliseconds from CLOCK_BOOTTIME to lane time.
     public let offset: Int64
     public let boot: String
+    public var machine = MachineClocks.real
 
     public init(offset: Int64, boot: String) {
         self.offset = offset
@@ -60,9 +87,9 @@ public struct LaneClock: Hashable, Sendable {
         return (LaneClock(offset: now - boottime, boot: boot), isKnown ? away : nil)
     }
 
-    public func now() -> LaneInstant { LaneInstant(milliseconds: Boottime.milliseconds() + offset) }
+    public func now() -> LaneInstant { LaneInstant(milliseconds: machine.boottimeNanoseconds() / 1_000_000 + offset) }
 
-    public func wall() -> WallInstant { WallInstant(milliseconds: Boottime.wallMilliseconds()) }
+    public func wall() -> WallInstant { WallInstant(milliseconds: machine.wallMilliseconds()) }
 
     /// The moment of CLOCK_BOOTTIME, in milliseconds, at which lane time is `instant`.
     public func boottime(of instant: LaneInstant) -> Int64 {

@@ -31,7 +31,7 @@ extension LaneRunner {
         var pause: Int64 = 0
         repeat {
             let taken = batch
-            batch = Batch()
+            batch = Batch(after: taken)
             do throws(OutboxError) {
                 let commit = commit(of: taken)
                 let counted = (signalsSinceSnapshot, journalBytes)
@@ -77,8 +77,11 @@ extension LaneRunner {
             // Nothing has been stepped since the batch was taken: the engine is exactly where its last signal left it.
             commit.snapshot = Snapshot(number: lastNumber, engine: engine.snapshot())
         }
-        if commit.snapshot != nil || !taken.due.isEmpty {
-            // With every change: a replay must come as far as what was told.
+        // A replay must come as far as what was told. The journal takes it to its last signal, and to no timer of that very
+        // moment: a signal comes before it.
+        let journalled = taken.journal.last?.at ?? LaneInstant(milliseconds: .min)
+        let isTimerLast = taken.latest > LaneInstant(milliseconds: .min) && taken.latest >= journalled
+        if commit.snapshot != nil || isTimerLast {
             commit.facts[Facts.clock] = .some(clock.saved(last: max(lastInstant, clock.now())).json)
         }
         // With the changes that it counts, so that each counts once whatever happens.
@@ -100,7 +103,7 @@ extension LaneRunner {
         }
         counts.held -= taken.journal.count
         counts.out += taken.journal.count
-        let now = Boottime.nanoseconds()
+        let now = clock.machine.boottimeNanoseconds()
         for due in taken.due {
             let seconds = Double(max(0, now - due)) / 1e9
             slowestDetection = max(slowestDetection, seconds)
@@ -119,6 +122,7 @@ extension LaneRunner {
         batch.events = taken.events + batch.events
         batch.answers = taken.answers + batch.answers
         batch.due = taken.due + batch.due
+        batch.latest = max(batch.latest, taken.latest)
         batch.bytes += taken.bytes
         batch.facts = taken.facts.merging(batch.facts) { _, newer in newer }
         batch.wantsSnapshot = batch.wantsSnapshot || taken.wantsSnapshot
@@ -133,7 +137,7 @@ extension LaneRunner {
         let missed = overflowed
         overflowed = []
         for feed in FeedKind.allCases where missed.contains(feed) {
-            note(Gap(feed: feed, subject: "", reason: "the disk was too slow"))
+            receive(.gap(Gap(feed: feed, subject: "", reason: "the disk was too slow")))
             hooks.onOverflowOver(feed)
         }
     }
@@ -156,11 +160,14 @@ extension LaneRunner {
     /// Takes nothing more, commits what is there with a snapshot, and returns. Feeds are stopped before.
     public func stop() async {
         guard !isStopped else { return }
+        // A suspend that nobody has noticed would be no gap after the next start: what is saved is the moment of the stop.
+        noticeClocks()
         isStopped = true
         endPause()
         if let heartbeat { EventLoop.shared.cancel(heartbeat) }
         if let armed = deadline?.armed { EventLoop.shared.cancel(armed) }
-        deadline = nil
+        if let armed = trialEnd { EventLoop.shared.cancel(armed) }
+        (deadline, trialEnd) = (nil, nil)
         batch.wantsSnapshot = true
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
             stopWaiters.append(done)

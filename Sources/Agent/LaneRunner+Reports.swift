@@ -77,6 +77,6 @@ extension LaneRunner {
                 messages.event(
                     topic: messages.topics.laneState, type: "sco.lane.state.v1", subject: messages.identity.lane,
                     time: now, recorded: now
-                ) { json in laneState.write(open: engine.active, rules: messages.rulesDigest, at: now, into: &json) }))
+                ) { json in laneState.write(open: engine.active, at: now, into: &json) }))
     }
 }

@@ -33,8 +33,11 @@ extension LaneRunner {
         guard trialEnd == nil else { return }
         let end = clock.boottime(of: LaneInstant(milliseconds: trial.ends))
         trialEnd = EventLoop.shared.schedule(atBoottime: end) { [weak self] in
-            self?.trialEnd = nil
-            self?.watchTrial()
+            guard let self, !isStopped else { return }
+            trialEnd = nil
+            // Whoever wakes up first after a suspend has to notice it.
+            noticeClocks()
+            afterStep()
         }
     }
 

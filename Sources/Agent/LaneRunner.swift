@@ -22,6 +22,8 @@ import Rules
         public var onDetection: @LoopActor (Double) -> Void = { _ in }
         /// A feed's readings were dropped for want of room, and there is room again: it should look anew.
         public var onOverflowOver: @LoopActor (FeedKind) -> Void = { _ in }
+        /// The machine was suspended: every feed should look anew.
+        public var onSuspended: @LoopActor () -> Void = {}
         /// The rule set on trial raises far too much; it is to be rolled back.
         public var onRunaway: @LoopActor () -> Void = {}
         /// The rule set on trial has been watched long enough.
@@ -48,6 +50,10 @@ import Rules
     let clock: LaneClock
     var messages: LaneMessages
     public let heldLimit: Int
+    /// Gaps up to this many milliseconds are short.
+    public var gapLimit = RuleEngine.defaultGapLimit
+    /// What each role of an input device may say: a gap of it reaches no more. Of others the whole feed is meant.
+    public var deviceSignals: [String: Set<SignalType>] = [:]
     public var hooks: Hooks
 
     var lastNumber: Int64
@@ -66,8 +72,10 @@ import Rules
     var pause: (deadline: EventLoop.Deadline, done: CheckedContinuation<Void, Never>)?
     /// CLOCK_BOOTTIME minus CLOCK_MONOTONIC, and lane time minus wall time, as they were last: a jump is a suspend, or
     /// somebody set the clock.
-    var suspendedNanoseconds = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
+    var suspendedNanoseconds: Int64
     var wallOffset: Int64
+    /// When the clocks were last compared, as CLOCK_BOOTTIME in nanoseconds.
+    var noticedAt: Int64 = 0
     var laneState = LaneStateReport()
     var toldLimits = ToldLimits()
     /// Nil where no rule set is ever on trial.
@@ -108,9 +116,21 @@ import Rules
         var answers: [Answer] = []
         /// CLOCK_BOOTTIME in nanoseconds at which each change of the batch became due.
         var due: [Int64] = []
+        /// The last moment of a change of the batch that no signal made.
+        var latest = LaneInstant(milliseconds: .min)
         var facts: [String: [UInt8]?] = [:]
         var wantsSnapshot = false
         var bytes = 0
+
+        init() {}
+
+        /// An empty one, with room for about as much as `taken` holds: a busy lane's batches are alike.
+        init(after taken: Batch) {
+            journal.reserveCapacity(min(taken.journal.count, 4096))
+            events.reserveCapacity(min(taken.events.count, 4096))
+            answers.reserveCapacity(min(taken.answers.count, 4096))
+            due.reserveCapacity(min(taken.due.count, 4096))
+        }
 
         var isEmpty: Bool { journal.isEmpty && events.isEmpty && facts.isEmpty && !wantsSnapshot }
         /// Somebody waits for it, or an attendant should know.
@@ -133,6 +153,7 @@ import Rules
         self.heldLimit = heldLimit
         self.hooks = hooks
         lastInstant = engine.moment ?? LaneInstant(milliseconds: .min)
+        suspendedNanoseconds = clock.machine.sleptNanoseconds
         wallOffset = clock.wall().milliseconds - clock.now().milliseconds
     }
 
@@ -153,7 +174,9 @@ import Rules
                 return
             }
             accept(signal, answer: nil)
-        case .gap(let gap): note(gap)
+        case .gap(let gap):
+            note(gap)
+            miss(gap)
         }
     }
 
@@ -174,8 +197,7 @@ import Rules
     // MARK: The merge point
 
     func accept(_ signal: Signal, answer: (@LoopActor (Result<Int64, AcceptFault>) -> Void)?) {
-        noticeClocks()
-        let received = Boottime.nanoseconds()
+        let received = noticeClocks()
         lastNumber += 1
         lastInstant = max(lastInstant, LaneInstant(milliseconds: received / 1_000_000 + clock.offset))
         let stamped = StampedSignal(number: lastNumber, at: lastInstant, wall: clock.wall(), signal: signal)
@@ -198,7 +220,7 @@ import Rules
     }
 
     /// The engine's deadline has come.
-    func runDeadlines() {
+    package func runDeadlines() {
         deadline = nil
         noticeClocks()
         let now = max(lastInstant, clock.now())
@@ -210,7 +232,8 @@ import Rules
         guard !step.changes.isEmpty else { return }
         let recorded = clock.wall()
         for change in step.changes {
-            if change.intervention.shadow && !messages.topics.publishesShadow {
+            let isShadow = change.intervention.shadow
+            if isShadow && !messages.topics.publishesShadow {
                 hooks.onChange(change)
                 continue
             }
@@ -219,10 +242,11 @@ import Rules
             }
             // A change of a timer was due at its deadline, whatever signal came first after it.
             let isOfSignal = cause != nil && change.cause == cause
+            if !isOfSignal { batch.latest = max(batch.latest, change.at) }
             batch.due.append((isOfSignal ? received : nil) ?? clock.boottime(of: change.at) * 1_000_000)
             hooks.onChange(change)
             // A shadow rule calls nobody: neither a dashboard nor an alert on the counts.
-            if change.intervention.shadow { continue }
+            if isShadow { continue }
             if change.kind == .raise { rollout?.raised(at: change.at) }
             changeCounts[ChangeName(rule: change.intervention.rule, kind: change.kind), default: 0] += 1
             laneState.isDirty = true
@@ -239,18 +263,33 @@ import Rules
     }
 
     /// A suspend is a time in which nothing was seen; a wall clock that was set counts for `at` from now on.
-    func noticeClocks() {
-        let suspended = Boottime.nanoseconds() - Boottime.monotonicNanoseconds()
+    /// - Returns: CLOCK_BOOTTIME in nanoseconds.
+    @discardableResult
+    func noticeClocks() -> Int64 {
+        let boottime = clock.machine.boottimeNanoseconds()
+        // A suspend takes longer than this; of a busy lane's signals most come sooner.
+        guard boottime - noticedAt >= 1_000_000, !isStopped else { return boottime }
+        noticedAt = boottime
+        let suspended = clock.machine.sleptNanoseconds
         let slept = (suspended - suspendedNanoseconds) / 1_000_000
         let now = clock.now()
         let offset = clock.wall().milliseconds - now.milliseconds
-        guard slept > 2000 || abs(offset - wallOffset) > 1000, !isStopped else { return }
+        guard slept > 2000 || abs(offset - wallOffset) > 1000 else { return boottime }
         suspendedNanoseconds = suspended
         wallOffset = offset
         if slept > 2000 {
             lastInstant = max(lastInstant, now)
-            take(engine.resume(at: lastInstant, wall: clock.wall(), gapMilliseconds: slept), received: nil, cause: nil)
+            rollout?.wasAway(milliseconds: slept)
+            take(
+                engine.resume(
+                    at: lastInstant, wall: clock.wall(), gapMilliseconds: slept, gapLimitMilliseconds: gapLimit),
+                received: nil, cause: nil)
             note(Gap(feed: .agent, subject: "", reason: "the machine was suspended"))
+            // Not at once: a feed may be in the middle of telling the signal that showed it.
+            EventLoop.shared.schedule(inMilliseconds: 0) { [weak self] in
+                guard let self, !isStopped else { return }
+                hooks.onSuspended()
+            }
         } else if let moment = engine.moment {
             let wall = WallInstant(milliseconds: moment.milliseconds + offset)
             take(engine.resume(at: moment, wall: wall, gapMilliseconds: 0), received: nil, cause: nil)
@@ -258,6 +297,24 @@ import Rules
         }
         // Not in the journal: a replay after a crash begins behind it.
         batch.wantsSnapshot = true
+        return boottime
+    }
+
+    /// A feed, or one of its devices, was blind. For how long it cannot say, which counts as long: what it could have
+    /// answered is given up, what it could have changed is unknown until it looks anew.
+    func miss(_ gap: Gap) {
+        guard !isStopped, gap.feed != .agent else { return }
+        // After a suspend a device's error is often the first that is heard of it: those timers did not run in time.
+        noticeClocks()
+        let types = gap.subject.isEmpty ? nil : deviceSignals[gap.subject]
+        lastInstant = max(lastInstant, clock.now())
+        take(
+            engine.miss(
+                types ?? SignalSource(gap.feed).types, at: lastInstant, wall: clock.wall(), gapMilliseconds: nil,
+                gapLimitMilliseconds: gapLimit), received: nil, cause: nil)
+        // Not in the journal: a replay after a crash begins behind it.
+        batch.wantsSnapshot = true
+        afterStep()
     }
 
     /// Notes the lane's clock now and then, as long as a restart would have to know it.
@@ -266,6 +323,7 @@ import Rules
         heartbeat = EventLoop.shared.schedule(inMilliseconds: Self.heartbeatMilliseconds) { [weak self] in
             guard let self, !isStopped else { return }
             heartbeat = nil
+            noticeClocks()
             batch.facts[Facts.clock] = .some(clock.saved(last: max(lastInstant, clock.now())).json)
             flush()
             armHeartbeat()
@@ -304,6 +362,7 @@ import Rules
 
     /// Swaps the rule set between two signals.
     public func adopt(_ table: RuleTable, facts: [String: [UInt8]]) {
+        noticeClocks()
         let now = max(lastInstant, clock.now())
         lastInstant = now
         take(engine.idle(until: now, ranAt: now), received: nil, cause: nil)
@@ -314,7 +373,6 @@ import Rules
         batch.wantsSnapshot = true
         laneState.isDirty = true
         audit("sco.rules.applied.v1", subject: "rules") { json in
-            json.member("rules", table.digest)
             json.member("count", table.ruleCount)
             json.member("at", clock.wall().rfc3339)
         }
@@ -323,8 +381,8 @@ import Rules
 }
 
 /// Names of the facts that the agent keeps in the outbox.
-enum Facts {
-    static let clock = "clock"
+package enum Facts {
+    package static let clock = "clock"
     /// The rule files in force, as JSON: a journal is replayed under the rules it was written under.
     static let rules = "rules"
     /// The rule set that goes back into force when the one on trial is rolled back; as `rules`.

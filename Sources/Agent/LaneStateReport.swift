@@ -23,7 +23,7 @@ struct LaneStateReport {
         isDirty = false
     }
 
-    func write(open: [Intervention], rules: String, at: WallInstant, into json: inout JSONWriter) {
+    func write(open: [Intervention], at: WallInstant, into json: inout JSONWriter) {
         json.member("at", at.rfc3339)
         json.name("open")
         json.array { json in
@@ -40,7 +40,6 @@ struct LaneStateReport {
         json.object { json in
             for (role, isThere) in devices.sorted(by: { $0.key < $1.key }) { json.member(role, isThere) }
         }
-        json.member("rules", rules)
         json.member("version", Version.text)
     }
 }

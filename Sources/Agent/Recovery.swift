@@ -6,19 +6,20 @@ import Rules
 ///
 /// Pure but for what is given: the same outbox and the same clocks give the same engine and the same changes, with the
 /// same numbers and ids, so that the outbox can tell what it has already.
-struct Recovery {
-    var engine: RuleEngine
+package struct Recovery {
+    package var engine: RuleEngine
     /// In order: what the replay of the journal gives (mostly known to the outbox), then resumption, then new rules.
-    var steps: [Step]
+    package var steps: [Step]
     /// Facts to keep with the first commit.
-    var facts: [String: [UInt8]] = [:]
+    package var facts: [String: [UInt8]] = [:]
     var notices: [Notice] = []
     /// Of the rules of the last run; nil where there are none, or none that are readable.
     let lastDigest: String?
 
-    init(
+    package init(
         _ recovered: Recovered, rules: RuleFiles, last: RuleFiles? = nil, identity: LaneIdentity,
-        localTime: any LocalTime, clock: LaneClock, watchedUntil: LaneInstant?, away: Int64?
+        localTime: any LocalTime, clock: LaneClock, watchedUntil: LaneInstant?, away: Int64?,
+        gapLimit: Int64 = RuleEngine.defaultGapLimit
     ) {
         let table = RuleTable(rules.set, lane: identity, localTime: localTime)
         let kept = last ?? RuleFiles.restored(from: recovered.facts[Facts.rules])
@@ -60,7 +61,11 @@ struct Recovery {
         }
         // A number that the outbox has taken is never given again: what follows is new, whatever the replay could repeat.
         engine.continueNumbering(after: recovered.lastChange)
-        if recovered.hasPast { steps.append(engine.resume(at: clock.now(), wall: clock.wall(), gapMilliseconds: away)) }
+        if recovered.hasPast {
+            steps.append(
+                engine.resume(
+                    at: clock.now(), wall: clock.wall(), gapMilliseconds: away, gapLimitMilliseconds: gapLimit))
+        }
         if startTable.digest != table.digest || engine.needsAdoption {
             steps.append(engine.adopt(table, at: clock.now(), wall: clock.wall()))
         }

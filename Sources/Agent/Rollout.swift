@@ -62,7 +62,7 @@ struct Rollout: Hashable, Sendable {
         isDirty = true
     }
 
-    /// The agent was away for so long: the trial is as long in watched time.
+    /// The agent was away, or the machine suspended, for so long: the trial is as long in watched time.
     mutating func wasAway(milliseconds: Int64) {
         guard let ends = trial?.ends, milliseconds > 0 else { return }
         trial?.ends = ends.addingReportingOverflow(milliseconds).partialValue
@@ -90,12 +90,6 @@ struct Rollout: Hashable, Sendable {
     /// The trial ends without a verdict: another set takes its place.
     mutating func cancel() {
         trial = nil
-        isDirty = true
-    }
-
-    /// An operator wants this set in force whatever it raised.
-    mutating func accept(_ digest: String) {
-        refused.removeAll { $0 == digest }
         isDirty = true
     }
 

@@ -23,13 +23,20 @@ struct RulesInForce {
         last = RuleFiles.restored(from: facts[Facts.rules])
         proven = last ?? files
         guard let settings else { return }
-        let rollout = Rollout(settings, restoring: facts[Facts.rollout])
-        self.rollout = rollout
+        var rollout = Rollout(settings, restoring: facts[Facts.rollout])
         if rollout.trial != nil, let kept = RuleFiles.restored(from: facts[Facts.provenRules]) { proven = kept }
         if let last, rollout.refused.contains(files.set.digest) {
             rules = last
-            isRolledBack = true
+            isRolledBack = last.set.digest != files.set.digest
         }
-        isNew = last.map { $0.set.digest != rules.set.digest } ?? false
+        let digest = rules.set.digest
+        // Proven rules that are put back in the place of those on trial have nothing to prove.
+        isNew = digest != proven.set.digest && last.map { $0.set.digest != digest } ?? false
+        // Nor is anything to be judged by what another set raised.
+        if !isNew, let trial = rollout.trial, trial.digest != digest || digest == proven.set.digest {
+            rollout.cancel()
+            proven = rules
+        }
+        self.rollout = rollout
     }
 }

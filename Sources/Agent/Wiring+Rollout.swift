@@ -22,6 +22,7 @@ extension LaneAgent {
     /// The set on trial has done well.
     func prove() {
         proven = rules
+        provenTable = nil
         log(
             Notice(
                 .info, "the new rules stay: they were watched long enough", [.init("rules.digest", rules.set.digest)]))
@@ -43,8 +44,12 @@ extension LaneAgent {
             json.member("seconds", seconds)
             json.member("at", runner.clock.wall().rfc3339)
         }
+        // Compiled before, but for a trial that goes on after a restart.
+        let table =
+            provenTable.flatMap { $0.digest == proven.set.digest ? $0 : nil }
+            ?? RuleTable(proven.set, lane: configuration.identity, localTime: localTime)
         runner.adopt(
-            RuleTable(proven.set, lane: configuration.identity, localTime: localTime),
+            table,
             facts: [Facts.rules: proven.kept, Facts.provenRules: proven.kept])
         log(
             Notice(

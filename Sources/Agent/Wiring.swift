@@ -28,6 +28,8 @@ import YAML
     public internal(set) var rules: RuleFiles
     /// The last set that is not on trial.
     var proven: RuleFiles
+    /// `proven`, compiled, where it is not in force.
+    var provenTable: RuleTable?
     /// Reloads that were refused because the new rules were wrong.
     public private(set) var refusedReloads = 0
     public private(set) var reloads = 0
@@ -86,7 +88,7 @@ import YAML
             let away = saved == nil && recovered.hasPast ? nil : known
             let recovery = Recovery(
                 recovered, rules: rules, last: inForce.last, identity: configuration.identity, localTime: localTime,
-                clock: clock, watchedUntil: saved?.last, away: away)
+                clock: clock, watchedUntil: saved?.last, away: away, gapLimit: configuration.gapLimit)
             for notice in recovery.notices { log(notice) }
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump, inForce, away)
@@ -100,7 +102,7 @@ import YAML
     }
 
     /// The last moment that the lane is known to have been watched: by what was saved, or by a signal after it.
-    private static func lastKnown(_ recovered: Recovered) -> LaneClock.Saved? {
+    static func lastKnown(_ recovered: Recovered) -> LaneClock.Saved? {
         guard var saved = recovered.facts[Facts.clock].flatMap({ LaneClock.Saved(json: $0) }) else { return nil }
         if let last = recovered.journal.last, last.at > saved.last {
             saved.last = last.at
@@ -128,6 +130,7 @@ import YAML
         hooks.onDurable = { [weak pump] committed in pump?.wake(committed) }
         hooks.onDetection = { [detection] seconds in detection.add(seconds) }
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
+        hooks.onSuspended = { [weak self] in for feed in self?.feeds ?? [] { feed.resync() } }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
         hooks.onRunaway = { [weak self] in self?.rollBack() }
         hooks.onProven = { [weak self] in self?.prove() }
@@ -157,6 +160,11 @@ import YAML
         let runner = LaneRunner(
             engine: recovery.engine, outbox: outbox, clock: clock, messages: messages, lastNumber: recovered.lastSignal,
             heldLimit: configuration.heldSignals, hooks: hooks)
+        runner.gapLimit = configuration.gapLimit
+        for device in configuration.devices {
+            let types = SignalSource(device.kind.rawValue)?.types ?? []
+            runner.deviceSignals[device.role, default: []].formUnion(types)
+        }
         self.runner = runner
         var facts = recovery.facts
         facts[Facts.configuration] = Array(configuration.digest.utf8)
@@ -197,6 +205,8 @@ import YAML
             engine: runner.engine, set: rules.set, identity: configuration.identity, timezone: configuration.timezone,
             now: max(runner.lastInstant, runner.clock.now()), wall: runner.clock.wall())
         view.devices = runner.devices
+        view.trial = runner.rollout?.trial
+        view.isRolledBack = isRolledBack
         return view
     }
 
@@ -210,7 +220,6 @@ import YAML
         runner.audit("sco.agent.started.v1", subject: "agent") { json in
             json.member("version", Version.text)
             json.member("librdkafka", LibraryVersion.current.description)
-            json.member("rules", rules.set.digest)
             json.member("at", now)
         }
         if recovered.facts[Facts.configuration] != Array(configuration.digest.utf8) {
@@ -221,7 +230,6 @@ import YAML
         }
         if lastDigest != rules.set.digest {
             runner.audit("sco.rules.applied.v1", subject: "rules") { json in
-                json.member("rules", rules.set.digest)
                 json.member("count", RuleTable(rules.set, lane: configuration.identity).ruleCount)
                 json.member("at", now)
             }
@@ -278,12 +286,20 @@ import YAML
     // MARK: Reload and stop
 
     /// Reads the rule files again. With any error the old set stays, the errors are logged, and nothing changes.
+    ///
+    /// The files are read, checked and compiled on another thread: the lane's goes on meanwhile, and stops for the swap
+    /// alone. Not to be called again before it returns.
     @discardableResult
-    public func reload() -> Bool {
-        let (loaded, diagnostics) = RuleFiles.load(
-            configuration.ruleFiles, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+    public func reload() async -> Bool {
+        let (paths, trust, identity, localTime) = (configuration.ruleFiles, trust, configuration.identity, localTime)
+        let (loaded, table, diagnostics) = await Task.detached {
+            let (loaded, diagnostics) = RuleFiles.load(
+                paths, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+            let table = loaded.map { RuleTable($0.set, lane: identity, localTime: localTime) }
+            return (loaded, table, diagnostics)
+        }.value
         for diagnostic in diagnostics { log(Self.notice(of: diagnostic)) }
-        guard let loaded, let runner else {
+        guard let loaded, let table, let runner, !isStopped else {
             refuseReload("the new rules are refused; the old ones stay")
             return false
         }
@@ -293,7 +309,7 @@ import YAML
             return false
         }
         isRolledBack = false
-        takeOver(loaded, runner)
+        takeOver(loaded, table, runner)
         return true
     }
 
@@ -303,15 +319,17 @@ import YAML
         log(Notice(.error, why, [.init("rules.digest", rules.set.digest)]))
     }
 
-    private func takeOver(_ loaded: RuleFiles, _ runner: LaneRunner) {
+    private func takeOver(_ loaded: RuleFiles, _ table: RuleTable, _ runner: LaneRunner) {
         reloads += 1
         lastReloadWasRefused = false
         let isOther = loaded.set.digest != rules.set.digest
         let isProven = loaded.set.digest == proven.set.digest
+        // Until now in force: what is rolled back to is compiled already.
+        if runner.engine.table.digest == proven.set.digest { provenTable = runner.engine.table }
         rules = loaded
         if isProven { runner.endTrial { $0.cancel() } } else if isOther { beginTrial(runner) }
         runner.adopt(
-            RuleTable(loaded.set, lane: configuration.identity, localTime: localTime),
+            table,
             facts: [Facts.rules: loaded.kept, Facts.provenRules: proven.kept])
         log(Notice(.info, "new rules are in force", [.init("rules.digest", loaded.set.digest)]))
     }

@@ -19,6 +19,12 @@ struct Channel {
     var isLeasing = false
     /// What the failed reports said since the producer was made, of the oldest message.
     var cause: (position: Position, error: KafkaError)?
+    /// New messages that come next, held to be handed over together.
+    var gathered: [Parcel] = []
+    /// The groups on their way, the oldest first: for each the ticket behind its last message.
+    var groups: [UInt64] = []
+    /// Up to here it was told that messages are missing from the outbox.
+    var missingTold = Position.start
     /// Seen by a look, and no wake-up has told of it yet.
     var unheard: Position?
 
@@ -34,6 +40,11 @@ enum Opaque {
 
     static func pack(instance: UInt64, channel: Int, ticket: UInt64) -> UInt64 {
         (instance & instanceMask) << 48 | (UInt64(channel) & 0xFFF) << 36 | ticket & 0xF_FFFF_FFFF
+    }
+
+    /// The same for a message further on.
+    static func advance(_ opaque: UInt64, by count: Int) -> UInt64 {
+        opaque & ~0xF_FFFF_FFFF | (opaque &+ UInt64(count)) & 0xF_FFFF_FFFF
     }
 
     static func unpack(_ opaque: UInt64) -> (instance: UInt64, channel: Int, ticket: UInt64) {

@@ -56,6 +56,8 @@ extension Pump {
     /// Everything in flight is to be read and sent again.
     func takeBackAll() {
         for place in channels.indices {
+            takeGathered(place)
+            channels[place].groups = []
             let returned = channels[place].window.rewind()
             counts.returned += returned.count
             counts.inFlight -= returned.count

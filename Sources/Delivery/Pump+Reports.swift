@@ -55,6 +55,8 @@ extension Pump {
             counts.deliveryLatency.add(milliseconds: Double(wall - entry.created))
         }
         guard done > 0 else { return }
+        let oldest = channels[place].window.oldestTicket
+        while let end = channels[place].groups.first, end <= oldest { channels[place].groups.removeFirst() }
         counts.acknowledged += done
         counts.inFlight -= done
         // Only now, since whoever is told may ask the pump.

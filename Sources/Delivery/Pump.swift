@@ -28,6 +28,9 @@ import Outbox
     var random = SystemRandomNumberGenerator()
     var recovery: Task<Void, Never>?
     var pause: (deadline: EventLoop.Deadline, done: CheckedContinuation<Void, Never>)?
+    /// Messages gathered for all topics, and their bytes: with those in flight they fill the window.
+    var gatheredCount = 0
+    var gatheredBytes = 0
     var unsettled: Set<Int> = []
     var unsettledCount = 0
     var settleDeadline: EventLoop.Deadline?
@@ -89,33 +92,8 @@ import Outbox
 
     /// Tells of a commit. New messages that come next in their topic are handed over as they are; the rest is read.
     public func wake(_ committed: Committed) {
-        if let producer, state == .running {
-            for parcel in committed.fresh where isNext(parcel) {
-                do throws(KafkaError) {
-                    try handOver(parcel, place(of: parcel.topic), producer)
-                } catch {
-                    // What could not be handed over is read again when there is room, or after the recovery.
-                    if error.isQueueFull {
-                        counts.queueFull += 1
-                    } else {
-                        fail(error, place(of: parcel.topic), parcel.position)
-                    }
-                    break
-                }
-            }
-        }
+        gather(committed.fresh)
         wake(committed.heads)
-    }
-
-    /// Whether `parcel` is the very next of its topic, and there is room for it.
-    private func isNext(_ parcel: Parcel) -> Bool {
-        guard state == .running, let place = places[parcel.topic], case .ready = channels[place].access,
-            !channels[place].isLeasing
-        else { return false }
-        let window = channels[place].window
-        return window.sent.epoch == parcel.position.epoch && window.sent.seq + 1 == parcel.position.seq
-            && window.room(configuration.windowPerTopic) > 0 && counts.inFlight < configuration.window
-            && counts.bytesInFlight < configuration.windowBytes
     }
 
     /// Tells how far topics go: `Committed.heads`. Costs little where there is nothing to send.
@@ -142,6 +120,7 @@ import Outbox
         guard state != .stopped, state != .stopping else { return }
         let limit = Boottime.milliseconds() + seconds * 1000 - 500
         func left() -> Int64 { max(50, limit - Boottime.milliseconds()) }
+        for place in channels.indices { handOverGathered(place) }
         state = .stopping
         if let lookDeadline { EventLoop.shared.cancel(lookDeadline) }
         endPause()
@@ -174,6 +153,7 @@ import Outbox
     /// Does the next thing for a topic: asks for it, or reads and hands over as much as there is room for.
     func advance(_ place: Int) {
         guard state == .running, let producer else { return }
+        guard isGatheringOver(place) else { return }
         let window = channels[place].window
         switch channels[place].access {
         case .asking, .held: return
@@ -183,11 +163,10 @@ import Outbox
             let room = min(
                 window.room(configuration.windowPerTopic), configuration.window - counts.inFlight,
                 configuration.leaseRows)
-            // Reading a long backlog row by row, as each report makes room for one, would be the slowest way.
-            let isWorthIt =
-                room >= configuration.leaseRows / 4 || window.count == 0
-                || window.head.seq - window.sent.seq <= Int64(room)
-            guard room > 0, isWorthIt, counts.bytesInFlight < configuration.windowBytes else { return }
+            // As groups end whole, a backlog is not read row by row as each report makes room for one.
+            guard room > 0, channels[place].groups.count < configuration.groups,
+                counts.bytesInFlight < configuration.windowBytes
+            else { return }
             lease(place, from: window.sent, limit: room)
         }
     }
@@ -217,37 +196,35 @@ import Outbox
     private func handOver(_ parcels: [Parcel], _ place: Int, _ leasedFor: UInt64) {
         channels[place].isLeasing = false
         guard state == .running, leasedFor == instance, let producer else { return advance(place) }
+        noteMissing(parcels, place)
         guard !parcels.isEmpty else {
             // Nothing is there: what the head promised is none of this database's rows.
             channels[place].window.head = channels[place].window.sent
             return
         }
-        for parcel in parcels {
-            do throws(KafkaError) { try handOver(parcel, place, producer) } catch {
-                if error.isQueueFull {
-                    // Reports make room, and each of them advances.
-                    counts.queueFull += 1
-                } else {
-                    fail(error, place, parcel.position)
-                }
-                return
-            }
-        }
-        advance(place)
+        // With a full queue it is up to the reports: each of them makes room and advances.
+        if handOver(group: parcels, place, producer) { advance(place) }
     }
 
-    private func handOver(_ parcel: Parcel, _ place: Int, _ producer: Producer) throws(KafkaError) {
-        let bytes = parcel.headers.bytes.count + (parcel.value?.count ?? 0)
-        let ticket = channels[place].window.nextTicket
-        try producer.send(
-            Message(topic: parcel.topic, key: parcel.key, value: parcel.value, headers: parcel.headers.bytes),
-            opaque: Opaque.pack(instance: instance, channel: place, ticket: ticket))
-        channels[place].window.append(
-            Window.Entry(
-                position: parcel.position, handedOver: Boottime.nanoseconds(),
-                created: parcel.created.milliseconds, bytes: bytes))
-        counts.handedOver += 1
-        counts.inFlight += 1
-        counts.bytesInFlight += bytes
+    /// A hole between what was sent and what was read: rows that are damaged. They are lost, which is never passed over.
+    private func noteMissing(_ parcels: [Parcel], _ place: Int) {
+        var before = channels[place].window.sent
+        func miss(upTo next: Position) {
+            let (first, last) = (before.seq + 1, next.seq - 1)
+            guard before.epoch == next.epoch, last >= first else { return }
+            let end = Position(epoch: next.epoch, seq: last)
+            guard end > channels[place].missingTold else { return }
+            channels[place].missingTold = end
+            counts.unreadable += Int(clamping: last - first + 1)
+            say(
+                .error, "messages that were kept cannot be read any more: the outbox is damaged", channels[place].topic,
+                "\(channels[place].topic): \(first) to \(last) of epoch \(next.epoch)", field: "range")
+        }
+        for parcel in parcels {
+            miss(upTo: parcel.position)
+            before = parcel.position
+        }
+        let head = channels[place].window.head
+        if parcels.isEmpty { miss(upTo: Position(epoch: head.epoch, seq: head.seq + 1)) }
     }
 }

@@ -8,7 +8,10 @@ public struct PumpConfiguration: Sendable {
     public var window = 2000
     public var windowPerTopic = 1000
     public var windowBytes = 8 << 20
-    /// Rows read at once.
+    /// Groups of messages of one topic that are on their way at once: each is one commit's, or what was gathered or read
+    /// meanwhile.
+    public var groups = 2
+    /// Messages read at once.
     public var leaseRows = 500
     /// Acknowledgements are written down when this many are together or this long after the first.
     public var settleCount = 500

@@ -25,6 +25,8 @@ public struct PumpCounts: Hashable, Sendable {
     public var settles = 0
     public var settleFailures = 0
     public var leaseFailures = 0
+    /// Messages that were kept and cannot be read any more: the database is damaged. Consumers see the gap too.
+    public var unreadable = 0
     /// From the hand-over to the brokers' acknowledgement.
     public var acknowledgeLatency = LatencyHistogram()
     /// From the commit to the brokers' acknowledgement.

@@ -45,6 +45,9 @@ struct Window {
     /// How many may be handed over now, of at most `limit` in flight.
     func room(_ limit: Int) -> Int { single > 0 ? (count == 0 ? 1 : 0) : max(0, limit - count) }
 
+    /// The ticket of the oldest message that is not done.
+    var oldestTicket: UInt64 { firstTicket }
+
     /// The ticket that `append` will give.
     var nextTicket: UInt64 { firstTicket + UInt64(count) }
 

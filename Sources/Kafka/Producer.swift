@@ -76,9 +76,33 @@ import Loop
     /// Hands `message` over. Its report comes later, with `opaque`, however it ends.
     /// - Throws: `isQueueFull` when it has to wait for reports; anything else is about this message or the instance.
     public func send(_ message: Message, opaque: UInt64) throws(KafkaError) {
-        guard !isClosed else { throw KafkaError(RD_KAFKA_RESP_ERR__DESTROY) }
+        if let fault = send([message], opaque: { _ in opaque }).fault { throw fault }
+    }
+
+    /// Hands `messages` over, in order, until one is not taken. Their reports come later, each with what `opaque` gave for its
+    /// place, however they end.
+    ///
+    /// The sending thread wakes with the first: what takes long is done before it for all of them, so that they are sent
+    /// together and not in a dozen requests.
+    /// - Returns: how many were taken, and what was wrong with the one behind them; see `send`.
+    public func send(
+        _ messages: [Message], opaque: (Int) -> UInt64
+    ) -> (sent: Int, fault: KafkaError?) {
+        guard !isClosed else { return (0, KafkaError(RD_KAFKA_RESP_ERR__DESTROY)) }
+        let headers = messages.map { $0.headers.isEmpty ? nil : Self.headers($0.headers) }
+        for place in messages.indices {
+            do throws(KafkaError) { try send(messages[place], headers[place], opaque(place)) } catch {
+                // Headers are taken over only where produceva succeeds.
+                for left in headers[place...] { if let left { rd_kafka_headers_destroy(left) } }
+                return (place, error)
+            }
+            outstanding += 1
+        }
+        return (messages.count, nil)
+    }
+
+    private func send(_ message: Message, _ headers: OpaquePointer?, _ opaque: UInt64) throws(KafkaError) {
         let topic = try handle(of: message.topic)
-        let headers = message.headers.isEmpty ? nil : Self.headers(message.headers)
         var key = message.key
         let error = key.withUTF8 { key in
             guard let value = message.value else { return produce(topic, key, nil, headers, opaque) }
@@ -89,12 +113,8 @@ import Loop
                     topic, key, UnsafeMutableRawBufferPointer(start: start, count: value.count), headers, opaque)
             }
         }
-        guard let error else {
-            outstanding += 1
-            return
-        }
-        // Headers are taken over only where produceva succeeds. (Given one by one, 2.0.2 frees them twice: #4627.)
-        if let headers { rd_kafka_headers_destroy(headers) }
+        // (Given one by one, 2.0.2 frees headers twice: #4627.)
+        guard let error else { return }
         defer { rd_kafka_error_destroy(error) }
         throw KafkaError(
             code: rd_kafka_error_code(error).rawValue, String(cString: rd_kafka_error_string(error)),

@@ -19,8 +19,8 @@ public struct CloudEvent: Hashable, Sendable {
     /// The event's id where what it tells decides it (interventions: hash of id and revision); nil where its place in
     /// the topic does.
     public var id: LaneUUID?
-    /// `content-type` and `ce_*`, in the order they are written.
-    public var headers: [Header]
+    /// `content-type` and `ce_*`, in the order they are written, as they are kept and sent.
+    public var block: HeaderBlock
     /// The record value: the data as JSON. Nil is a tombstone for compacted topics.
     public var value: [UInt8]?
     /// The topic's messages are chained: the outbox puts `"previous":"…"` first into the object.
@@ -29,24 +29,43 @@ public struct CloudEvent: Hashable, Sendable {
     public init(
         topic: String, key: String, id: LaneUUID?, headers: [Header], value: [UInt8]?, isChained: Bool = false
     ) {
+        self.init(topic: topic, key: key, id: id, block: HeaderBlock(headers), value: value, isChained: isChained)
+    }
+
+    public init(
+        topic: String, key: String, id: LaneUUID?, block: HeaderBlock, value: [UInt8]?, isChained: Bool = false
+    ) {
         self.topic = topic
         self.key = key
         self.id = id
-        self.headers = headers
+        self.block = block
         self.value = value
         self.isChained = isChained
     }
 
-    public subscript(header: String) -> String? { headers.first { $0.name == header }?.value }
+    /// `block`, taken apart.
+    public var headers: [Header] {
+        get { block.headers }
+        set { block = HeaderBlock(newValue) }
+    }
+
+    public subscript(header: String) -> String? { block[header] }
 
     /// `ce_sequence`: epoch × 10^14 + seq in 20 digits, which sort as text and as numbers. Both are clamped to what fits:
     /// 6 digits of epoch, 14 of seq.
     public static func sequence(epoch: Int64, seq: Int64) -> String {
-        func pad(_ number: Int64, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        String(unsafeUninitializedCapacity: 20) { out in
+            func pad(_ number: Int64, _ places: Range<Int>) {
+                var rest = number
+                for place in places.reversed() {
+                    out[place] = UInt8(48 + rest % 10)
+                    rest /= 10
+                }
+            }
+            pad(min(max(0, epoch), 999_999), 0..<6)
+            pad(min(max(0, seq), 99_999_999_999_999), 6..<20)
+            return 20
         }
-        return pad(min(max(0, epoch), 999_999), 6) + pad(min(max(0, seq), 99_999_999_999_999), 14)
     }
 
     /// The epoch that a database made at `wall` begins: hours since 2020-01-01, or one more than the last known epoch

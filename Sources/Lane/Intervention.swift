@@ -94,8 +94,12 @@ public struct Intervention: Hashable, Sendable {
     public var remoteResolvable: Bool
     /// A rule in shadow mode: counted and shown to rule authors, calls nobody.
     public var shadow: Bool
-    /// How late a timer fired, in milliseconds, where it could not fire at its deadline; nil when in time.
+    /// How late the timer of this very change fired, in milliseconds, where it could not fire at its deadline; nil when in
+    /// time.
     public var lateBy: Int64?
+    /// The state that lasted was not seen all the time: it was found after a long gap as it had been before, and is assumed to
+    /// have held meanwhile.
+    public var assumed = false
     /// After it an alert is history: raise time plus the rule's `clear_after`.
     public var expires: WallInstant?
 

@@ -1,16 +1,21 @@
 /// Which lane of which store: who says what the lane says.
 public struct LaneIdentity: Hashable, Sendable {
-    public var store: String
-    public var lane: String
+    public var store: String { didSet { rename() } }
+    public var lane: String { didSet { rename() } }
+    // Both stand in every message: made once.
+    /// CloudEvents `source`: `/stores/{store}/lanes/{lane}`.
+    public private(set) var source = ""
+    /// CloudEvents `partitionkey` and the Kafka record key: `{store}/{lane}`. All of one lane goes to one partition.
+    public private(set) var partitionKey = ""
 
     public init(store: String, lane: String) {
         self.store = store
         self.lane = lane
+        rename()
     }
 
-    /// CloudEvents `source`: `/stores/{store}/lanes/{lane}`.
-    public var source: String { "/stores/\(store)/lanes/\(lane)" }
-
-    /// CloudEvents `partitionkey` and the Kafka record key: `{store}/{lane}`. All of one lane goes to one partition.
-    public var partitionKey: String { "\(store)/\(lane)" }
+    private mutating func rename() {
+        source = "/stores/\(store)/lanes/\(lane)"
+        partitionKey = "\(store)/\(lane)"
+    }
 }

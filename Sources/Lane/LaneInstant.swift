@@ -33,31 +33,38 @@ public struct WallInstant: Hashable, Comparable, Sendable {
 
     /// RFC 3339 in UTC with milliseconds: `2026-11-21T08:14:03.120Z`. Years outside 0000–9999 are clamped.
     public var rfc3339: String {
+        String(unsafeUninitializedCapacity: Self.rfc3339Count) { out in
+            writeRFC3339(out)
+            return Self.rfc3339Count
+        }
+    }
+
+    static let rfc3339Count = 24
+
+    /// Writes what `rfc3339` says to the first `rfc3339Count` bytes of `out`.
+    func writeRFC3339(_ out: UnsafeMutableBufferPointer<UInt8>) {
         let clamped = Int(min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999))
         let (quotient, remainder) = clamped.quotientAndRemainder(dividingBy: 86_400_000)
         let day = remainder < 0 ? quotient - 1 : quotient
         let inDay = clamped - day * 86_400_000
         let date = CivilDate(dayNumber: day)
-        return String(unsafeUninitializedCapacity: 24) { out in
-            var place = 0
-            func write(_ number: Int, _ width: Int, _ separator: Unicode.Scalar) {
-                var rest = number
-                for digit in stride(from: width - 1, through: 0, by: -1) {
-                    out[place + digit] = UInt8(48 + rest % 10)
-                    rest /= 10
-                }
-                out[place + width] = UInt8(ascii: separator)
-                place += width + 1
+        var place = 0
+        func write(_ number: Int, _ width: Int, _ separator: Unicode.Scalar) {
+            var rest = number
+            for digit in stride(from: width - 1, through: 0, by: -1) {
+                out[place + digit] = UInt8(48 + rest % 10)
+                rest /= 10
             }
-            write(date.year, 4, "-")
-            write(date.month, 2, "-")
-            write(date.day, 2, "T")
-            write(inDay / 3_600_000, 2, ":")
-            write(inDay / 60_000 % 60, 2, ":")
-            write(inDay / 1000 % 60, 2, ".")
-            write(inDay % 1000, 3, "Z")
-            return place
+            out[place + width] = UInt8(ascii: separator)
+            place += width + 1
         }
+        write(date.year, 4, "-")
+        write(date.month, 2, "-")
+        write(date.day, 2, "T")
+        write(inDay / 3_600_000, 2, ":")
+        write(inDay / 60_000 % 60, 2, ":")
+        write(inDay / 1000 % 60, 2, ".")
+        write(inDay % 1000, 3, "Z")
     }
 
     /// Reads RFC 3339: `2026-11-21T08:14:03Z`, with or without a fraction, with `Z` or an offset such as `+01:00`.

@@ -28,21 +28,25 @@ public struct TopicNames: Hashable, Sendable {
 ///
 /// Pure: the same change gives the same bytes. `ce_id` and `ce_sequence` are the outbox's to add.
 public struct LaneMessages: Sendable {
-    public var identity: LaneIdentity
+    public let identity: LaneIdentity
     public var topics: TopicNames
     /// The digest of the rule set in force: `sha256:…`.
     public var rulesDigest: String
+    private let view: String
 
     public init(identity: LaneIdentity, topics: TopicNames = TopicNames(), rulesDigest: String) {
         self.identity = identity
         self.topics = topics
         self.rulesDigest = rulesDigest
+        view = "/lanes/\(identity.lane)/view"
     }
 
     /// The message for every topic that has to hear of `change`: those that earlier messages about the intervention went to,
     /// then its own. The same id and the same bytes on each; a place of its own in each.
     public func events(for change: Change, recorded: WallInstant) -> [CloudEvent] {
         let own = event(for: change, recorded: recorded)
+        // Nearly always.
+        guard !change.intervention.earlierTopics.isEmpty else { return [own] }
         var events: [CloudEvent] = []
         for topic in change.intervention.earlierTopics.map(renamed) where topic != own.topic {
             var event = own
@@ -57,28 +61,38 @@ public struct LaneMessages: Sendable {
         let intervention = change.intervention
         let id = intervention.id.description
         var headers = headers(
-            type: "sco.intervention.\(intervention.state.rawValue).v1", subject: id, time: change.wall,
-            recorded: recorded, schema: "sco.intervention.v1")
+            type: Self.type(of: intervention.state), subject: id, time: change.wall, recorded: recorded,
+            schema: Self.interventionSchema)
         let severity = intervention.severity.openTelemetry
-        headers.append(CloudEvent.Header("ce_severitytext", severity.text))
-        headers.append(CloudEvent.Header("ce_severitynumber", String(severity.number)))
-        if let expires = intervention.expires { headers.append(CloudEvent.Header("ce_expirytime", expires.rfc3339)) }
+        headers.append("ce_severitytext", severity.text)
+        headers.append("ce_severitynumber", String(severity.number))
+        if let expires = intervention.expires { headers.append("ce_expirytime", expires.rfc3339) }
         if let correlation = change.correlation, let value = Self.headerValue(correlation) {
-            headers.append(CloudEvent.Header("ce_correlationid", value))
+            headers.append("ce_correlationid", value)
         }
-        if let cause = change.cause { headers.append(CloudEvent.Header("ce_causationid", String(cause))) }
+        if let cause = change.cause { headers.append("ce_causationid", String(cause)) }
         if let traceparent = change.traceparent, let value = Self.headerValue(traceparent) {
-            headers.append(CloudEvent.Header("ce_traceparent", value))
+            headers.append("ce_traceparent", value)
         }
-        var json = JSONWriter()
-        json.object { json in write(intervention, into: &json) }
+        var json = JSONWriter(reserving: 640)
+        json.object { json in write(intervention, id, into: &json) }
         return CloudEvent(
             topic: topic(of: intervention), key: identity.partitionKey,
-            id: LaneUUID(hashing: [id, String(intervention.revision)]), headers: headers, value: json.bytes)
+            id: LaneUUID(hashing: [id, String(intervention.revision)]), block: headers, value: json.bytes)
+    }
+
+    private static let interventionSchema = "urn:lanewatch:schema:sco.intervention.v1"
+
+    private static func type(of state: Intervention.State) -> String {
+        switch state {
+        case .raised: "sco.intervention.raised.v1"
+        case .updated: "sco.intervention.updated.v1"
+        case .cleared: "sco.intervention.cleared.v1"
+        }
     }
 
     /// A message that is no intervention: its type with version, its subject, and the members of its data after
-    /// `store` and `lane`.
+    /// `store`, `lane` and `rules`, which every message has.
     public func event(
         topic: String, type: String, subject: String, time: WallInstant, recorded: WallInstant, chained: Bool = false,
         members: (inout JSONWriter) -> Void
@@ -87,11 +101,13 @@ public struct LaneMessages: Sendable {
         json.object { json in
             json.member("store", identity.store)
             json.member("lane", identity.lane)
+            json.member("rules", rulesDigest)
             members(&json)
         }
         return CloudEvent(
             topic: topic, key: identity.partitionKey, id: nil,
-            headers: headers(type: type, subject: subject, time: time, recorded: recorded, schema: type),
+            block: headers(
+                type: type, subject: subject, time: time, recorded: recorded, schema: "urn:lanewatch:schema:\(type)"),
             value: json.bytes, isChained: chained)
     }
 
@@ -110,22 +126,23 @@ public struct LaneMessages: Sendable {
 
     private func headers(
         type: String, subject: String, time: WallInstant, recorded: WallInstant, schema: String
-    ) -> [CloudEvent.Header] {
-        [
-            CloudEvent.Header("content-type", "application/json"),
-            CloudEvent.Header("ce_specversion", "1.0"),
-            CloudEvent.Header("ce_type", type),
-            CloudEvent.Header("ce_source", identity.source),
-            CloudEvent.Header("ce_subject", subject),
-            CloudEvent.Header("ce_time", time.rfc3339),
-            CloudEvent.Header("ce_recordedtime", recorded.rfc3339),
-            CloudEvent.Header("ce_partitionkey", identity.partitionKey),
-            CloudEvent.Header("ce_dataschema", "urn:lanewatch:schema:\(schema)"),
-        ]
+    ) -> HeaderBlock {
+        // What the longest of ours needs, with the two that the outbox adds.
+        var block = HeaderBlock(reserving: 768)
+        block.append("content-type", "application/json")
+        block.append("ce_specversion", "1.0")
+        block.append("ce_type", type)
+        block.append("ce_source", identity.source)
+        block.append("ce_subject", subject)
+        block.append("ce_time", time.rfc3339)
+        block.append("ce_recordedtime", recorded.rfc3339)
+        block.append("ce_partitionkey", identity.partitionKey)
+        block.append("ce_dataschema", schema)
+        return block
     }
 
-    private func write(_ intervention: Intervention, into json: inout JSONWriter) {
-        json.member("intervention", intervention.id.description)
+    private func write(_ intervention: Intervention, _ id: String, into json: inout JSONWriter) {
+        json.member("intervention", id)
         json.member("rule", intervention.rule)
         json.member("category", intervention.category)
         json.member("severity", intervention.severity.name)
@@ -138,14 +155,14 @@ public struct LaneMessages: Sendable {
         json.member("state", intervention.state.rawValue)
         json.member("revision", intervention.revision)
         json.member("repeats", intervention.repeats)
-        json.member("raisedAt", intervention.raisedAt.rfc3339)
-        if let clearedAt = intervention.clearedAt { json.member("clearedAt", clearedAt.rfc3339) }
+        json.member("raisedAt", intervention.raisedAt)
+        if let clearedAt = intervention.clearedAt { json.member("clearedAt", clearedAt) }
         if let reason = intervention.reason { json.member("reason", reason.rawValue) }
         json.name("evidence")
         json.array { json in
             for evidence in intervention.evidence {
                 json.object { json in
-                    json.member("at", evidence.at.rfc3339)
+                    json.member("at", evidence.at)
                     json.member("type", evidence.type.name)
                     json.name("attributes")
                     json.object { json in
@@ -158,10 +175,11 @@ public struct LaneMessages: Sendable {
             }
         }
         json.member("remoteResolvable", intervention.remoteResolvable)
-        json.member("view", "/lanes/\(identity.lane)/view")
+        json.member("view", view)
         json.member("rules", rulesDigest)
         json.member("lateBy", orNull: intervention.lateBy)
         if intervention.shadow { json.member("shadow", true) }
+        if intervention.assumed { json.member("assumed", true) }
     }
 
     /// A header value is text without control characters (CloudEvents 1.0.2, section 3.1); what is not is left out.

@@ -3,21 +3,28 @@ public struct LaneUUID: Hashable, Sendable, CustomStringConvertible {
     public let high: UInt64
     public let low: UInt64
 
+    /// Takes the two halves of one that was kept.
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
     /// The first 16 bytes of the SHA-256 of `parts`, each preceded by its length, so that no two lists of parts collide
     /// by joining; version and variant bits are set over them.
     public init(hashing parts: [String]) {
-        var hash = SHA256()
-        for var part in parts {
-            part.withUTF8 { utf8 in
-                withUnsafeBytes(of: UInt32(utf8.count).bigEndian) { hash.update($0) }
-                hash.update(UnsafeRawBufferPointer(utf8))
+        let count = parts.reduce(0) { $0 + 4 + $1.utf8.count }
+        let (high, low) = withUnsafeTemporaryAllocation(byteCount: SHA256.paddedCount(count), alignment: 8) { room in
+            var place = 0
+            for var part in parts {
+                part.withUTF8 { utf8 in
+                    room.storeBytes(of: UInt32(utf8.count).bigEndian, toByteOffset: place, as: UInt32.self)
+                    UnsafeMutableRawBufferPointer(rebasing: room[(place + 4)...]).copyMemory(
+                        from: UnsafeRawBufferPointer(utf8))
+                    place += 4 + utf8.count
+                }
             }
+            return SHA256.head(of: count, room)
         }
-        let digest = hash.finish()
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for byte in digest[0..<8] { high = high << 8 | UInt64(byte) }
-        for byte in digest[8..<16] { low = low << 8 | UInt64(byte) }
         self.high = high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000
         self.low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     }

@@ -11,7 +11,24 @@ public struct SHA256: Sendable {
     private var pending: [UInt8] = []
     private var length: UInt64 = 0
 
-    public init() { pending.reserveCapacity(64) }
+    public init() {}
+
+    /// The first 16 bytes of the digest of `count` bytes, as two words. `room` begins with them and has
+    /// `paddedCount(count)` bytes, which are written over. Takes no memory: ids are made for every message.
+    static func head(of count: Int, _ room: UnsafeMutableRawBufferPointer) -> (high: UInt64, low: UInt64) {
+        room[count] = 0x80
+        for place in (count + 1)..<(room.count - 8) { room[place] = 0 }
+        room.storeBytes(of: (UInt64(count) &* 8).bigEndian, toByteOffset: room.count - 8, as: UInt64.self)
+        var hash = SHA256()
+        for block in stride(from: 0, to: room.count, by: 64) {
+            hash.compress(UnsafeRawBufferPointer(rebasing: room[block..<block + 64]))
+        }
+        let state = hash.state
+        return (UInt64(state.0) << 32 | UInt64(state.1), UInt64(state.2) << 32 | UInt64(state.3))
+    }
+
+    /// `count` bytes with their padding: whole blocks.
+    static func paddedCount(_ count: Int) -> Int { (count + 9 + 63) / 64 * 64 }
 
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)

@@ -45,9 +45,11 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     private var generation: UInt32 = 0
     private var deadlines = DeadlineQueue()
     private var armedFor: Int64 = .max
+    /// Jobs that were taken out of the inbox and run now.
+    private var running: [UnownedJob] = []
     private let threadID = Atomic<UInt>(0)
 
-    /// Wake-ups of the thread since start: how often epoll_wait returned.
+    /// Wake-ups of the thread since start: how often it slept in epoll_wait.
     public var wakeUps: Int { wakeUpCount.load(ordering: .relaxed) }
     private let wakeUpCount = Atomic<Int>(0)
 
@@ -66,8 +68,11 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
+        // The loop's own thread looks for jobs before it sleeps: it needs no sign.
+        let isOwn = isCurrent
         let mustWake = inbox.withLock { inbox in
             inbox.jobs.append(job)
+            guard !isOwn else { return false }
             defer { inbox.isSignalled = true }
             return !inbox.isSignalled
         }
@@ -148,8 +153,9 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         threadID.store(UInt(pthread_self()), ordering: .relaxed)
         var events = [epoll_event](repeating: epoll_event(), count: 64)
         while true {
-            let count = epoll_wait(epoll, &events, Int32(events.count), -1)
-            wakeUpCount.add(1, ordering: .relaxed)
+            let hasJobs = inbox.withLock { !$0.jobs.isEmpty }
+            let count = epoll_wait(epoll, &events, Int32(events.count), hasJobs ? 0 : -1)
+            if !hasJobs { wakeUpCount.add(1, ordering: .relaxed) }
             guard count >= 0 else {
                 if errno == EINTR { continue }
                 return  // The epoll descriptor itself is gone: the process is ending.
@@ -187,14 +193,12 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
 
     private func runJobs() {
-        let jobs = inbox.withLock { inbox in
-            defer {
-                inbox.jobs.removeAll(keepingCapacity: inbox.jobs.capacity <= 4096)
-                inbox.isSignalled = false
-            }
-            return inbox.jobs
+        inbox.withLock { inbox in
+            swap(&inbox.jobs, &running)
+            inbox.isSignalled = false
         }
-        for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        for job in running { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        running.removeAll(keepingCapacity: running.capacity <= 4096)
     }
 
     private func armTimer() {

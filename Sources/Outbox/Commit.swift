@@ -119,8 +119,7 @@ public struct Parcel: Hashable, Sendable {
     public var topic: String
     public var position: Position
     public var key: String
-    /// `ce_id`.
-    public var id: String
+    public var uuid: LaneUUID
     /// All headers, `ce_id` and `ce_sequence` included.
     public var headers: HeaderBlock
     /// Nil is a tombstone.
@@ -128,14 +127,17 @@ public struct Parcel: Hashable, Sendable {
     /// Wall clock when it was kept.
     public var created: WallInstant
 
+    /// `ce_id`.
+    public var id: String { uuid.description }
+
     public init(
-        topic: String, position: Position, key: String, id: String, headers: HeaderBlock, value: [UInt8]?,
+        topic: String, position: Position, key: String, uuid: LaneUUID, headers: HeaderBlock, value: [UInt8]?,
         created: WallInstant
     ) {
         self.topic = topic
         self.position = position
         self.key = key
-        self.id = id
+        self.uuid = uuid
         self.headers = headers
         self.value = value
         self.created = created

@@ -8,6 +8,8 @@ final class Database {
     private var statements: [Statement] = []
     private var begin: Statement?
     private var end: Statement?
+    /// Pages in the write-ahead log after the last commit; the library writes it within the commit.
+    private let loggedPages: UnsafeMutablePointer<Int32>
 
     /// Opens or creates the file `path` for this process's one writer.
     init(path: String, readOnly: Bool = false) throws(SQLiteFault) {
@@ -20,6 +22,15 @@ final class Database {
             throw fault
         }
         handle = opened
+        loggedPages = .allocate(capacity: 1)
+        loggedPages.initialize(to: 0)
+        // In the place of the automatic checkpoint, which would hold up a commit that somebody waits for.
+        sqlite3_wal_hook(
+            handle,
+            { pages, _, _, count in
+                pages?.assumingMemoryBound(to: Int32.self).pointee = count
+                return SQLITE_OK
+            }, loggedPages)
         sqlite3_extended_result_codes(handle, 1)
         // Only a reader of the command line can hold the file: a moment is enough.
         sqlite3_busy_timeout(handle, 2000)
@@ -28,6 +39,17 @@ final class Database {
     deinit {
         for statement in statements { statement.finalize() }
         sqlite3_close(handle)
+        loggedPages.deallocate()
+    }
+
+    /// The log is as long as SQLite lets it grow by default: time for a checkpoint.
+    var isCheckpointDue: Bool { loggedPages.pointee >= 1000 }
+
+    /// Brings the log's pages into the file. What a reader still needs stays in the log, until the next time; so does all
+    /// where it fails: nothing is lost by that, and the commits say what is wrong with the disk.
+    func checkpoint() {
+        loggedPages.pointee = 0
+        sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
     }
 
     /// Runs `sql`, one or more statements without results.

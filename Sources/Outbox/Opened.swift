@@ -21,6 +21,8 @@ public struct OutboxConfiguration: Hashable, Sendable {
 /// Where a topic stands within an epoch.
 struct Cursor: Hashable {
     var epoch: Int64
+    /// Where its runs lie.
+    var stream: Int64
     var next: Int64
     var acked: Int64
     var waiting: Int64 { next - 1 - acked }
@@ -105,7 +107,7 @@ final class Opened {
         try database.run(
             """
             PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216; PRAGMA secure_delete = FAST;
-            PRAGMA temp_store = MEMORY
+            PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000
             """)
         try requireSynchronous(2, of: database)
         if whole, let said = try database.text("PRAGMA quick_check(1)"), said != "ok" {
@@ -129,6 +131,12 @@ final class Opened {
         try database.run(full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")
         isFull = full
         if full { try Self.requireSynchronous(2, of: database) }
+    }
+
+    /// A stream that no cursor has.
+    func freeStream(besides taken: [Int64]) -> Int64 {
+        let used = Set(cursors.values.joined().map(\.stream) + taken)
+        return (1..<Place.streamLimit).first { !used.contains($0) } ?? Place.streamLimit
     }
 
     /// Bytes of the database that hold something.
@@ -167,12 +175,6 @@ final class Opened {
     }
 
     private func load() throws(SQLiteFault) {
-        let rows = try database.prepare("SELECT topic, epoch, next_seq, acked_seq FROM cursor ORDER BY topic, epoch")
-        while try rows.step() {
-            let cursor = Cursor(epoch: rows.integer(1), next: rows.integer(2), acked: rows.integer(3))
-            cursors[rows.text(0), default: []].append(cursor)
-        }
-        rows.reset()
         let meta = try database.prepare("SELECT key, value FROM meta WHERE key NOT LIKE 'fact.%'")
         while try meta.step() {
             let key = meta.text(0)
@@ -181,6 +183,23 @@ final class Opened {
             if key == "last_signal" { lastSignal = Int64(meta.text(1)) ?? 0 }
         }
         meta.reset()
+        let rows = try database.prepare(
+            "SELECT topic, epoch, next_seq, acked_seq, stream FROM cursor ORDER BY topic, epoch")
+        while try rows.step() {
+            var cursor = Cursor(
+                epoch: rows.integer(1), stream: rows.integer(4), next: rows.integer(2), acked: rows.integer(3))
+            // A commit writes its runs alone: they know better than the cursor, which is of the last settlement.
+            let newest = statements.newestRun
+            newest.bind(1, Place.of(cursor.stream, 0))
+            newest.bind(2, Place.end(of: cursor.stream))
+            if try newest.step() {
+                cursor.next = max(cursor.next, Place.seq(newest.integer(0)) + 1)
+                lastChange = max(lastChange, newest.integer(1))
+            }
+            newest.reset()
+            cursors[rows.text(0), default: []].append(cursor)
+        }
+        rows.reset()
         lastSignal = max(lastSignal, try database.integer("SELECT max(number) FROM journal"))
         lastSignal = max(lastSignal, try database.integer("SELECT max(number) FROM snapshot"))
     }

@@ -19,11 +19,17 @@ extension Outbox {
             let journal = try database.prepare("SELECT number, signal FROM journal WHERE number > ? ORDER BY number")
             journal.bind(1, recovered.snapshot?.number ?? 0)
             while try journal.step() {
-                let number = journal.integer(0)
-                if let signal = journal.withBytes(1, { Self.signal(number: number, line: $0) }) {
-                    recovered.journal.append(signal)
-                } else {
-                    recovered.unreadable += 1
+                let after = recovered.snapshot?.number ?? 0
+                journal.withBytes(1) { lines in
+                    for line in lines.split(separator: 0x0A) {
+                        let line = UnsafeRawBufferPointer(rebasing: line)
+                        guard let signal = Self.signal(line) else {
+                            recovered.unreadable += 1
+                            continue
+                        }
+                        // The snapshot may have come in the midst of a row.
+                        if signal.number > after { recovered.journal.append(signal) }
+                    }
                 }
             }
             journal.reset()
@@ -34,9 +40,9 @@ extension Outbox {
         return recovered
     }
 
-    private static func signal(number: Int64, line: UnsafeRawBufferPointer) -> StampedSignal? {
-        guard let parsed = try? SignalLine(parsing: line), let at = parsed.at, let wall = parsed.wall,
-            let feed = parsed.feed
+    private static func signal(_ line: UnsafeRawBufferPointer) -> StampedSignal? {
+        guard let parsed = try? SignalLine(parsing: line), let number = parsed.number, let at = parsed.at,
+            let wall = parsed.wall, let feed = parsed.feed
         else { return nil }
         return StampedSignal(
             number: number, at: at, wall: wall,
@@ -51,20 +57,26 @@ extension Outbox {
         let opened = try current()
         var parcels: [Parcel] = []
         try during("cannot read") { () throws(SQLiteFault) in
-            let lease = opened.statements.lease
-            lease.bind(1, topic)
-            lease.bind(2, position.epoch)
-            lease.bind(3, position.seq)
-            lease.bind(4, Int64(limit))
-            defer { lease.reset() }
             var size = 0
-            while size < bytes, try lease.step() {
-                let parcel = Parcel(
-                    topic: topic, position: Position(epoch: lease.integer(0), seq: lease.integer(1)),
-                    key: lease.text(3), id: lease.text(2), headers: HeaderBlock(kept: lease.bytes(4) ?? []),
-                    value: lease.bytes(5), created: WallInstant(milliseconds: lease.integer(6)))
-                size += parcel.headers.bytes.count + (parcel.value?.count ?? 0)
-                parcels.append(parcel)
+            for cursor in opened.cursors[topic] ?? [] where cursor.epoch >= position.epoch && cursor.waiting > 0 {
+                let after = max(cursor.acked, cursor.epoch == position.epoch ? position.seq : 0)
+                let runs = opened.statements.runs
+                runs.bind(1, Place.of(cursor.stream, after))
+                runs.bind(2, Place.end(of: cursor.stream))
+                defer { runs.reset() }
+                while size < bytes, parcels.count < limit, try runs.step() {
+                    let created = WallInstant(milliseconds: runs.integer(1))
+                    runs.withBytes(2) { run in
+                        guard var reader = RunReader(run) else { return }
+                        while size < bytes, parcels.count < limit, let message = reader.message() {
+                            guard message.seq > after else { continue }
+                            let parcel = Parcel(
+                                message, topic: topic, epoch: cursor.epoch, key: reader.key, created: created)
+                            size += message.headers.bytes.count + (message.value?.count ?? 0)
+                            parcels.append(parcel)
+                        }
+                    }
+                }
             }
         }
         return parcels
@@ -80,9 +92,12 @@ extension Outbox {
             try opened.setDurability(.relaxed)
             try opened.database.transaction { () throws(SQLiteFault) in
                 for mark in marks { settled += try settle(mark, opened, &cursors) }
+                // The runs that said it may be gone.
+                if settled > 0 { try opened.setLastChange(opened.lastChange) }
             }
         }
         opened.cursors = cursors
+        checkpointIfDue(opened)
         count(settled: settled)
     }
 
@@ -96,9 +111,9 @@ extension Outbox {
             let last = of[place].next - 1
             let to = of[place].epoch == mark.position.epoch ? min(mark.position.seq, last) : last
             guard to > of[place].acked else { continue }
-            opened.statements.settle.bind(1, mark.topic)
-            opened.statements.settle.bind(2, of[place].epoch)
-            opened.statements.settle.bind(3, to)
+            // A run goes with the last of its messages.
+            opened.statements.settle.bind(1, Place.of(of[place].stream, 0))
+            opened.statements.settle.bind(2, Place.of(of[place].stream, to))
             try opened.statements.settle.execute()
             settled += Int(to - of[place].acked)
             of[place].acked = to
@@ -128,10 +143,11 @@ extension Outbox {
                     head: Position(epoch: last.epoch, seq: last.next - 1),
                     rows: Int(cursors.reduce(0) { $0 + $1.waiting }), oldest: nil)
                 if withOldest && depth.rows > 0 {
-                    let oldest = opened.statements.oldest
-                    oldest.bind(1, topic)
-                    if try oldest.step() { depth.oldest = WallInstant(milliseconds: oldest.integer(0)) }
-                    oldest.reset()
+                    let runs = opened.statements.runs
+                    runs.bind(1, Place.of(first.stream, first.acked))
+                    runs.bind(2, Place.end(of: first.stream))
+                    if try runs.step() { depth.oldest = WallInstant(milliseconds: runs.integer(1)) }
+                    runs.reset()
                 }
                 depths.append(depth)
             }
@@ -158,25 +174,60 @@ extension Outbox {
         var isThere = false
         try during("cannot move a dead letter in") { () throws(SQLiteFault) in
             try opened.setDurability(.full)
-            let before = try opened.database.integer("SELECT total_changes()")
             try opened.database.transaction { () throws(SQLiteFault) in
-                for statement in [opened.statements.copyToDeadLetter, opened.statements.replace] {
-                    statement.bind(1, mark.topic)
-                    statement.bind(2, mark.position.epoch)
-                    statement.bind(3, mark.position.seq)
-                }
-                let copy = opened.statements.copyToDeadLetter
-                copy.bind(4, reason)
-                copy.bind(5, Boottime.wallMilliseconds())
-                try copy.execute()
-                opened.statements.replace.bind(4, copying: headers.bytes)
-                opened.statements.replace.bind(5, copying: value)
-                try opened.statements.replace.execute()
+                isThere = try replace(mark, reason, headers, value, opened)
             }
-            isThere = try opened.database.integer("SELECT total_changes()") > before
         }
         if isThere { count(deadLetters: 1) }
         return isThere
+    }
+
+    private func replace(
+        _ mark: Mark, _ reason: String, _ headers: HeaderBlock, _ value: [UInt8], _ opened: Opened
+    ) throws(SQLiteFault) -> Bool {
+        let cursor = opened.cursors[mark.topic]?.first { $0.epoch == mark.position.epoch }
+        guard let cursor, mark.position.seq > cursor.acked else { return false }
+        let runs = opened.statements.runs
+        runs.bind(1, Place.of(cursor.stream, mark.position.seq - 1))
+        runs.bind(2, Place.end(of: cursor.stream))
+        defer { runs.reset() }
+        guard try runs.step() else { return false }
+        let place = runs.integer(0)
+        let created = WallInstant(milliseconds: runs.integer(1))
+        let (run, found) = runs.withBytes(2) { bytes -> (RunWriter?, Parcel?) in
+            guard var reader = RunReader(bytes) else { return (nil, nil) }
+            var run = RunWriter(key: reader.key, first: reader.next)
+            var found: Parcel?
+            while let message = reader.message() {
+                let parcel = Parcel(
+                    message, topic: mark.topic, epoch: cursor.epoch, key: reader.key, created: created)
+                if message.seq == mark.position.seq {
+                    found = parcel
+                    run.append(message.id, headers, value)
+                } else {
+                    run.append(message.id, parcel.headers, parcel.value)
+                }
+            }
+            return (run, found)
+        }
+        runs.reset()
+        guard let run, let found else { return false }
+        let copy = opened.statements.insertDeadLetter
+        copy.bind(1, found.topic)
+        copy.bind(2, found.position.epoch)
+        copy.bind(3, found.position.seq)
+        copy.bind(4, found.id)
+        copy.bind(5, found.key)
+        copy.bind(6, copying: found.headers.bytes)
+        if let value = found.value { copy.bind(7, copying: value) } else { copy.bindUncopied(7, nil) }
+        copy.bind(8, created.milliseconds)
+        copy.bind(9, reason)
+        copy.bind(10, Boottime.wallMilliseconds())
+        try copy.execute()
+        opened.statements.replace.bind(1, place)
+        opened.statements.replace.bind(2, copying: run.bytes)
+        try opened.statements.replace.execute()
+        return true
     }
 
     /// The dead letters, oldest first, each with its reason.
@@ -193,12 +244,23 @@ extension Outbox {
             while try rows.step() {
                 let parcel = Parcel(
                     topic: rows.text(0), position: Position(epoch: rows.integer(1), seq: rows.integer(2)),
-                    key: rows.text(4), id: rows.text(3), headers: HeaderBlock(kept: rows.bytes(5) ?? []),
+                    key: rows.text(4), uuid: LaneUUID(rows.text(3)) ?? LaneUUID(high: 0, low: 0),
+                    headers: HeaderBlock(kept: rows.bytes(5) ?? []),
                     value: rows.bytes(6), created: WallInstant(milliseconds: rows.integer(7)))
                 letters.append((parcel, rows.text(8)))
             }
             rows.reset()
         }
         return letters
+    }
+}
+
+extension Parcel {
+    /// A copy of what stands in a run.
+    init(_ message: RunReader.Message, topic: String, epoch: Int64, key: String, created: WallInstant) {
+        self.init(
+            topic: topic, position: Position(epoch: epoch, seq: message.seq), key: key, uuid: message.id,
+            headers: message.headers, value: message.value.map { Array($0) }, created: created
+        )
     }
 }

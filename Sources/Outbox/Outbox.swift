@@ -21,6 +21,7 @@ public actor Outbox {
     private var opened: Opened?
     private var json = JSONWriter()
     private var counts = OutboxCounts()
+    private var isCheckpointComing = false
 
     /// Opens the state folder, or makes it; blocks for the disk, so call it before the lane's loop is in use.
     ///
@@ -51,39 +52,52 @@ public actor Outbox {
         let opened = try current()
         let began = Boottime.monotonicNanoseconds()
         var result = Committed()
-        var cursors = opened.cursors
-        var chains = opened.chains
-        var lastChange = opened.lastChange
-        let created = Boottime.wallMilliseconds()
-        let hasChanges = commit.events.contains { $0.change != nil }
+        var additions = Additions(opened, created: Boottime.wallMilliseconds())
+        // The highest first: each run says it, and it must hold for all of them.
+        var hasChanges = false
+        for place in commit.events.indices {
+            guard let change = commit.events[place].change else { continue }
+            hasChanges = true
+            additions.lastChange = max(additions.lastChange, change)
+        }
         try during("cannot commit to") { () throws(SQLiteFault) in
             try opened.setDurability(hasChanges ? .full : commit.durability)
-            if !commit.events.isEmpty, try opened.usedBytes() > maximumBytes {
-                throw SQLiteFault(code: Self.fullByLimit, message: "")
-            }
             try opened.database.transaction { () throws(SQLiteFault) in
-                try write(commit.journal, opened.statements)
-                for event in commit.events {
-                    if let change = event.change {
-                        guard change > opened.lastChange else {
-                            result.skipped += 1
-                            continue
-                        }
-                        lastChange = max(lastChange, change)
-                    }
-                    try keep(event.event, created, opened, &cursors, &chains, &result)
+                if !commit.events.isEmpty, try opened.usedBytes() > maximumBytes {
+                    throw SQLiteFault(code: Self.fullByLimit, message: "")
                 }
-                try writeMeta(opened, result, cursors, chains, lastChange)
+                try write(commit.journal, opened)
+                for place in commit.events.indices {
+                    if let change = commit.events[place].change, change <= opened.lastChange {
+                        result.skipped += 1
+                    } else if let refusal = Self.refusal(of: commit.events[place].event) {
+                        result.refused.append(refusal)
+                    } else {
+                        try additions.keep(commit.events[place].event, &result)
+                    }
+                }
+                try additions.finish(&result)
                 try write(commit.facts, commit.snapshot, opened)
             }
         }
-        opened.cursors = cursors
-        opened.chains = chains
-        opened.lastChange = lastChange
+        additions.adopt()
         opened.lastSignal = max(opened.lastSignal, commit.journal.last?.number ?? 0, commit.snapshot?.number ?? 0)
+        checkpointIfDue(opened)
         result.nanoseconds = Boottime.monotonicNanoseconds() - began
         counts.take(commit, result)
         return result
+    }
+
+    /// Has the log brought into the file behind this call, not within it: by then whoever waits has its answer.
+    func checkpointIfDue(_ opened: Opened) {
+        guard opened.database.isCheckpointDue, !isCheckpointComing else { return }
+        isCheckpointComing = true
+        Task { self.checkpoint() }
+    }
+
+    private func checkpoint() {
+        isCheckpointComing = false
+        opened?.database.checkpoint()
     }
 
     /// Counted since start. In = added + skipped + refused.
@@ -91,81 +105,23 @@ public actor Outbox {
 
     // MARK: Within the transaction
 
-    private func write(_ journal: [StampedSignal], _ statements: Statements) throws(SQLiteFault) {
+    /// One row, a line for each signal.
+    private func write(_ journal: [StampedSignal], _ opened: Opened) throws(SQLiteFault) {
+        guard let first = journal.first, let last = journal.last else { return }
+        guard first.number > opened.lastSignal else {
+            throw SQLiteFault(code: SQLITE_CONSTRAINT, message: "signal \(first.number) was taken before")
+        }
+        json.removeAll()
         for signal in journal {
-            json.removeAll()
             SignalLine.write(signal, lane: nil, journal: true, into: &json)
-            statements.insertSignal.bind(1, signal.number)
-            try json.bytes.withUnsafeBufferPointer { (line) throws(SQLiteFault) in
-                statements.insertSignal.bindUncopied(text: 2, UnsafeRawBufferPointer(line))
-                try statements.insertSignal.execute()
-            }
+            json.endLine()
         }
-    }
-
-    private func keep(
-        _ event: CloudEvent, _ created: Int64, _ opened: Opened, _ cursors: inout [String: [Cursor]],
-        _ chains: inout [String: String], _ result: inout Committed
-    ) throws(SQLiteFault) {
-        var value = event.value
-        if let refusal = Self.refusal(of: event) {
-            result.refused.append(refusal)
-            return
+        let insert = opened.statements.insertSignals
+        insert.bind(1, last.number)
+        try json.bytes.withUnsafeBufferPointer { (lines) throws(SQLiteFault) in
+            insert.bindUncopied(text: 2, UnsafeRawBufferPointer(lines))
+            try insert.execute()
         }
-        if event.isChained, let plain = value {
-            let linked = Self.link(plain, to: chains[event.topic])
-            chains[event.topic] = SHA256.hex(linked)
-            value = linked
-        }
-        var of = cursors[event.topic] ?? []
-        if of.last?.epoch != opened.epoch { of.append(Cursor(epoch: opened.epoch, next: 1, acked: 0)) }
-        let seq = of[of.count - 1].next
-        of[of.count - 1].next = seq + 1
-        cursors[event.topic] = of
-        let id = (event.id ?? Self.id(of: event, epoch: opened.epoch, seq: seq)).description
-        var headers = HeaderBlock(event.headers)
-        headers.append("ce_id", id)
-        headers.append("ce_sequence", CloudEvent.sequence(epoch: opened.epoch, seq: seq))
-        let insert = opened.statements.insertEvent
-        insert.bind(1, event.topic)
-        insert.bind(2, opened.epoch)
-        insert.bind(3, seq)
-        insert.bind(4, id)
-        insert.bind(5, event.key)
-        insert.bind(8, created)
-        try headers.bytes.withUnsafeBufferPointer { (headers) throws(SQLiteFault) in
-            insert.bindUncopied(6, UnsafeRawBufferPointer(headers))
-            guard let value else {
-                insert.bindUncopied(7, nil)
-                return try insert.execute()
-            }
-            try value.withUnsafeBufferPointer { (value) throws(SQLiteFault) in
-                insert.bindUncopied(7, UnsafeRawBufferPointer(value))
-                try insert.execute()
-            }
-        }
-        let position = Position(epoch: opened.epoch, seq: seq)
-        result.heads[event.topic] = position
-        result.added += 1
-        guard result.fresh.count < Committed.freshLimit else { return }
-        result.fresh.append(
-            Parcel(
-                topic: event.topic, position: position, key: event.key, id: id, headers: headers, value: value,
-                created: WallInstant(milliseconds: created)))
-    }
-
-    private func writeMeta(
-        _ opened: Opened, _ result: Committed, _ cursors: [String: [Cursor]], _ chains: [String: String],
-        _ lastChange: Int64
-    ) throws(SQLiteFault) {
-        for topic in result.heads.keys {
-            guard let cursor = cursors[topic]?.last else { continue }
-            try opened.set(cursor, of: topic)
-            if let chain = chains[topic], chain != opened.chains[topic] {
-                try opened.setMeta("chain.\(topic)", Array(chain.utf8))
-            }
-        }
-        if lastChange != opened.lastChange { try opened.setMeta("last_change", Array(String(lastChange).utf8)) }
     }
 
     private func write(
@@ -233,24 +189,6 @@ public actor Outbox {
         }
         return nil
     }
-
-    /// `value` with the hash of its predecessor as first member; 64 zeros for the first of an epoch.
-    static func link(_ value: [UInt8], to previous: String?) -> [UInt8] {
-        var linked: [UInt8] = []
-        linked.reserveCapacity(value.count + 80)
-        linked.append(contentsOf: "{\"previous\":\"".utf8)
-        linked.append(contentsOf: (previous ?? String(repeating: "0", count: 64)).utf8)
-        linked.append(UInt8(ascii: "\""))
-        let rest = value.dropFirst().drop { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
-        if rest.first != UInt8(ascii: "}") { linked.append(UInt8(ascii: ",")) }
-        linked.append(contentsOf: rest)
-        return linked
-    }
-
-    /// The id of an event that is known by its place alone.
-    static func id(of event: CloudEvent, epoch: Int64, seq: Int64) -> LaneUUID {
-        LaneUUID(hashing: [event["ce_source"] ?? "", event.topic, String(epoch), String(seq)])
-    }
 }
 
 extension Opened {
@@ -259,6 +197,7 @@ extension Opened {
         statements.setCursor.bind(2, cursor.epoch)
         statements.setCursor.bind(3, cursor.next)
         statements.setCursor.bind(4, cursor.acked)
+        statements.setCursor.bind(5, cursor.stream)
         try statements.setCursor.execute()
     }
 

@@ -14,8 +14,13 @@ public struct Pattern: Sendable {
         case limitExceeded
     }
 
-    /// Backtracking steps of one match: about a millisecond.
-    static let matchLimit: UInt32 = 100_000
+    /// Values longer than this match no pattern. PCRE2 counts steps anew at each place where a match may begin, and a step may
+    /// look at all that follows: `a*a*[bc]` costs the third power of the length, 0.2 s at this one, days at 64 KiB.
+    public static let maximumValueBytes = 1024
+    /// Backtracking steps from one place of a value of so many bytes. Twice the length is what a plain `a.*b` needs.
+    static func matchLimit(bytes: Int) -> UInt32 {
+        UInt32(min(100_000, max(2 * bytes + 1000, 4_000_000 / max(1, bytes))))
+    }
     static let depthLimit: UInt32 = 10_000
     /// Kibibytes of one match.
     static let heapLimit: UInt32 = 1024
@@ -75,9 +80,10 @@ private final class Code: @unchecked Sendable {
     deinit { pcre2_code_free_8(pointer) }
 
     func match(_ text: UnsafeBufferPointer<UInt8>) -> Pattern.MatchResult {
-        guard let block = MatchBlocks.take() else { return .limitExceeded }
+        guard text.count <= Pattern.maximumValueBytes, let block = MatchBlocks.take() else { return .limitExceeded }
         let result = pcre2_match_8(
-            pointer, text.baseAddress, text.count, 0, UInt32(PCRE2_NO_UTF_CHECK), block, MatchLimits.shared.pointer)
+            pointer, text.baseAddress, text.count, 0, UInt32(PCRE2_NO_UTF_CHECK), block,
+            MatchLimits.shared.context(bytes: text.count))
         MatchBlocks.give(back: block)
         // 0 is a match too: more groups than the block has room for.
         if result >= 0 { return .match }
@@ -90,15 +96,22 @@ private final class Code: @unchecked Sendable {
 /// @unchecked Sendable: pcre2_match only reads it.
 private final class MatchLimits: @unchecked Sendable {
     static let shared = MatchLimits()
-    /// Nil when memory ran out at the first match: then the library's own defaults hold.
-    let pointer: OpaquePointer?
+    /// By the length of the value, rounded up to a power of two. Nil when memory ran out at the first match: then the
+    /// library's own defaults hold.
+    private let contexts: [OpaquePointer?]
+
+    func context(bytes: Int) -> OpaquePointer? { contexts[min(Self.place(bytes), contexts.count - 1)] }
+
+    private static func place(_ bytes: Int) -> Int { bytes <= 1 ? 0 : Int.bitWidth - (bytes - 1).leadingZeroBitCount }
 
     private init() {
-        pointer = pcre2_match_context_create_8(nil)
-        guard let pointer else { return }
-        pcre2_set_match_limit_8(pointer, Pattern.matchLimit)
-        pcre2_set_depth_limit_8(pointer, Pattern.depthLimit)
-        pcre2_set_heap_limit_8(pointer, Pattern.heapLimit)
+        contexts = (0...Self.place(Pattern.maximumValueBytes)).map { place in
+            guard let context = pcre2_match_context_create_8(nil) else { return nil }
+            pcre2_set_match_limit_8(context, Pattern.matchLimit(bytes: 1 << place))
+            pcre2_set_depth_limit_8(context, Pattern.depthLimit)
+            pcre2_set_heap_limit_8(context, Pattern.heapLimit)
+            return context
+        }
     }
 }
 

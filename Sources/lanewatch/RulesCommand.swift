@@ -26,6 +26,7 @@ enum RulesCommand {
             Terminal.out(
                 "\nlane \(answer["store"]?.text ?? "")/\(answer["lane"]?.text ?? ""), rules \(answer["digest"]?.text ?? "")\n"
             )
+            Terminal.out(RulesText.rollout(answer, zone: Listing.zone(of: answer)))
             return 0
         case .failure(let error):
             Terminal.error("lanewatch rules: \(error)\n")
@@ -34,11 +35,11 @@ enum RulesCommand {
     }
 
     private static func offline(_ files: [String], _ arguments: Arguments, _ order: RulesText.Order) -> Int32 {
-        let loaded = RuleFiles.load(files)
-        for diagnostic in loaded.diagnostics {
+        let named = NamedRules(files, at: .now)
+        for diagnostic in named.diagnostics {
             Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2)))
         }
-        guard let set = loaded.rules?.set else { return 1 }
+        guard let set = named.rules?.set else { return named.code }
         var json = JSONWriter()
         RuleList(set, lane: arguments[Table.listedLane]).write(to: &json)
         let rules = RulesText.sorted((try? JSONValue(parsing: json.bytes))?.elements ?? [], by: order)

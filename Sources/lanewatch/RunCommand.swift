@@ -124,7 +124,7 @@ enum RunCommand {
             switch number {
             case SIGHUP:
                 notifier.reloading()
-                let taken = Blocking.value { agent.reload() }
+                let taken = Blocking.value { await agent.reload() }
                 notifier.ready(taken ? "new rules are in force" : "the new rules are wrong; the old ones stay")
             case SIGUSR1: return false
             default:

@@ -65,14 +65,35 @@ enum Table {
         "test", "run the tests of rule files",
         description: [
             "Runs each test in virtual time and compares the complete list of what came out with what the test expects. A "
-                + "failed test shows both, line by line."
+                + "failed test shows both as a timeline, with the signals between.",
+            "The last line counts the tests, and says how much of a lane's time they took and how long that was.",
         ],
-        positionals: [testFiles], options: [json],
-        examples: [.init("lanewatch test rules/*.test.yaml", "Runs the tests of the shipped rules.")],
+        positionals: [testFiles],
+        options: [testExplain, testCoverage, failUnder, testFilter, testList, json],
+        examples: [
+            .init("lanewatch test rules/*.test.yaml", "Runs the tests of the shipped rules."),
+            .init(
+                "lanewatch test --filter decline --explain rules/payment.test.yaml",
+                "Runs those with decline in their name, and says what each signal did where one fails."),
+            .init("lanewatch test --coverage rules/*.test.yaml", "Says what of which rules no test has touched."),
+        ],
         exitCodes: [
-            .init(0, "Every test passed."), .init(1, "A test failed, or a file is wrong."),
-            .init(2, "Wrong usage, or a file cannot be read."),
+            .init(0, "Every test passed."),
+            .init(1, "A test failed, a file is wrong, or less than --fail-under is touched."),
+            .init(2, "Wrong usage, a file cannot be read, or no test has the filter's text in its name."),
         ])
+    static let testExplain = Option(
+        flag: "explain",
+        help: "With a failed test: what each signal did to the rules that differ, and the nearest miss.")
+    static let testCoverage = Option(
+        flag: "coverage",
+        help: "Which rules, and what of them (fired, cleared, escalated, muted, expired …), no test has touched.")
+    static let failUnder = Option(
+        "fail-under", "PERCENT", .integer(0...100),
+        help: "With --coverage: exit with 1 where less of the rules' branches is touched.")
+    static let testFilter = Option(
+        "filter", "TEXT", repeats: true, help: "Only tests with TEXT in their name.")
+    static let testList = Option(flag: "list", help: "List the tests, with file and line, and run none.")
 
     // replay
     static let replayRules = Option(
@@ -144,23 +165,56 @@ enum Table {
     // explain, rules
     static let control = Option(
         "control", "PATH", .path, default: "/run/lanewatch/control.sock", help: "The running agent's control socket.")
-    static let explainedRule = Positional("RULE", .text, .one, help: "The id of a rule.")
     static let answerJSON = Option(flag: "json", help: "JSON, for tools.")
+    static let explainedRule = Positional("RULE", .text, .one, help: "The id of a rule: payment-timeout.")
+    static let explainedRecording = Positional(
+        "RECORDING", .file(suffixes: ["jsonl"]), .oneOrNone,
+        help: "Signals as JSON Lines; - is standard input. Without it the agent on this lane is asked.")
+    static let explainRules = Option(
+        "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules", repeats: true,
+        help: "With a recording: rule file, folder or bundle. May be given more than once; together they are one set.")
+    static let explainedLane = Option(
+        "lane", "LANE", help: "With a recording: only this lane of several.")
+    static let explainAt = Option(
+        "at", "TIME",
+        help:
+            "With a recording: how the rule stood then, instead of what happened: after the first signal (4m10s), or of "
+            + "the clock (2026-01-05T10:04:10Z).")
+    static let explainAll = Option(
+        flag: "all",
+        help:
+            "With a recording: every signal; without it, of a long run that all did the same only the first and the last."
+    )
     static let explain = Command(
-        "explain", "tell what a rule of the running agent waits for",
+        "explain", "say why a rule raised, or why not",
         description: [
-            "Asks the agent on this lane what one of its rules is doing: what is raised, what waits and until when, how far it "
-                + "has counted, and what stands in its way (a guard, a mute, a silence, a cooldown)."
+            "With a recording: runs the rules over it and prints for one of them what each signal did to it: it armed a wait, "
+                + "answered one, counted as 2 of 3, did not count because the basket was closed. It ends with how often the "
+                + "rule raised, and with the nearest miss. Times are from the recording's first signal on, as those of "
+                + "lanewatch replay.",
+            "Without one: asks the agent on this lane what the rule is doing: what is raised, what waits and until when, how far "
+                + "it has counted, and what stands in its way (a guard, a mute, a silence, a cooldown).",
         ],
-        positionals: [explainedRule], options: [control, answerJSON],
-        examples: [.init("lanewatch explain payment-timeout", "Why is it quiet, and when will it call?")],
+        positionals: [explainedRule, explainedRecording],
+        options: [explainRules, explainedLane, explainAt, explainAll, control, answerJSON],
+        examples: [
+            .init("lanewatch explain payment-timeout", "On a lane: why is it quiet, and when will it call?"),
+            .init(
+                "lanewatch explain --rules rules payment-timeout docs/tutorial/recording.jsonl",
+                "What happened to payments."),
+            .init(
+                "lanewatch explain --rules rules --at 9m40s three-declines docs/tutorial/recording.jsonl",
+                "How that rule stood then."),
+        ],
         exitCodes: [
-            .init(0, "The agent has answered."), .init(1, "There is no such rule, or the agent cannot be reached."),
-            .init(2, "Wrong usage: an unknown option, a missing argument."),
+            .init(0, "It is told."),
+            .init(
+                1, "A rule file or the recording is wrong, the rule is switched off, or the agent cannot be reached."),
+            .init(2, "Wrong usage, no such rule in the files, or a file cannot be read."),
         ])
     static let listedRules = Option(
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), repeats: true,
-        help: "List the rules of this file instead of asking the agent. May be given more than once.")
+        help: "List the rules of this file, folder or bundle instead of asking the agent. May be given more than once.")
     static let listedLane = Option(
         "lane", "NAME", help: "With --rules: the lane whose parameters count. Without it the defaults are shown.")
     static let sort = Option(
@@ -177,11 +231,11 @@ enum Table {
         options: [control, listedRules, listedLane, sort, answerJSON],
         examples: [
             .init("lanewatch rules --sort precision", "Which rules cry wolf?"),
-            .init("lanewatch rules --rules rules/lane.yaml", "What is in this file?"),
+            .init("lanewatch rules --rules rules", "What is in this folder?"),
         ],
         exitCodes: [
             .init(0, "The rules are listed."), .init(1, "The agent cannot be reached, or a file is wrong."),
-            .init(2, "Wrong usage: an unknown option, a missing argument."),
+            .init(2, "Wrong usage, or a file cannot be read."),
         ])
 
     // signal

@@ -1,8 +1,10 @@
+import Feeds
 import Foundation
 import Lane
 import Loop
 import Outbox
 import Rules
+import Synchronization
 import Testing
 
 @testable import Agent
@@ -32,7 +34,7 @@ import Testing
         init(
             _ folder: Folder, rules: String = LaneRunnerTests.rules, heldLimit: Int = 1000,
             maximumBytes: Int64 = 512 << 20,
-            missed: Int64 = 0, topics: TopicNames = TopicNames()
+            missed: Int64 = 0, topics: TopicNames = TopicNames(), machine: MachineClocks = .real
         ) async throws {
             let identity = LaneIdentity(store: "1", lane: "L1")
             outbox = try Outbox(OutboxConfiguration(folder: folder.path, maximumBytes: maximumBytes))
@@ -44,9 +46,10 @@ import Testing
             // As if the last life had ended so long ago.
             saved?.last.milliseconds -= missed
             saved?.lastWall.milliseconds -= missed
-            let (clock, away) = LaneClock.begin(
+            var (clock, away) = LaneClock.begin(
                 after: saved, boot: LaneClock.bootID(), boottime: Boottime.milliseconds(),
                 wall: Boottime.wallMilliseconds(), isSynchronised: true)
+            clock.machine = machine
             let recovery = Recovery(
                 recovered, rules: files, identity: identity, localTime: UTC(), clock: clock, watchedUntil: saved?.last,
                 away: away)
@@ -319,5 +322,40 @@ import Testing
         let now = Boottime.milliseconds() + saved.offset
         #expect(now - saved.last.milliseconds < 300)
         await lane.outbox.close()
+    }
+
+    /// Whatever is first heard after a suspend, it is a gap: nobody saw the answers that may have come.
+    @Test(arguments: ["a device's error", "a reload", "a stop"]) @LoopActor
+    func aSuspendIsNoticedFirst(by what: String) async throws {
+        let sleep = Sleep()
+        let rules = """
+            format: 1
+            rules: [{id: unanswered, on: payment.started, unless: payment.approved, within: 30s, severity: warning}]
+            """
+        let lane = try await Subject(try Folder(), rules: rules, machine: sleep.clocks)
+        _ = try await lane.send("payment.started", "pay", "P1")
+        sleep.milliseconds.store(60_000, ordering: .relaxed)
+        switch what {
+        case "a reload": lane.runner.adopt(lane.runner.engine.table, facts: [:])
+        case "a stop": await lane.runner.stop()
+        default: lane.runner.receive(.gap(Gap(feed: .evdev, subject: "", reason: "read failed")))
+        }
+        #expect(lane.changes.isEmpty)
+        #expect(lane.runner.engine.waiting.isEmpty && lane.runner.engine.counts.droppedByGap == 1)
+        try await lane.end()
+    }
+
+    /// The machine's clocks, and how long it has been suspended besides.
+    final class Sleep: Sendable {
+        let milliseconds = Atomic<Int64>(0)
+
+        var clocks: MachineClocks {
+            MachineClocks(
+                boottimeNanoseconds: {
+                    Boottime.nanoseconds() + self.milliseconds.load(ordering: .relaxed) * 1_000_000
+                },
+                monotonicNanoseconds: { Boottime.monotonicNanoseconds() },
+                wallMilliseconds: { Boottime.wallMilliseconds() + self.milliseconds.load(ordering: .relaxed) })
+        }
     }
 }

@@ -88,9 +88,10 @@ func event(_ topic: String, _ number: Int, chained: Bool = false, size: Int = 0)
     }
 
     /// Commits `count` numbered events on each of `topics`, in groups, and wakes the pump.
-    func commit(_ count: Int, to topics: [String] = ["t"], group: Int = 50, wake: Bool = true, chained: Bool = false)
-        async throws
-    {
+    func commit(
+        _ count: Int, to topics: [String] = ["t"], group: Int = 50, wake: Bool = true, fresh: Bool = false,
+        chained: Bool = false
+    ) async throws {
         var left = count
         while left > 0 {
             let now = min(group, left)
@@ -102,7 +103,8 @@ func event(_ topic: String, _ number: Int, chained: Bool = false, size: Int = 0)
                 }
             }
             let done = try await outbox.commit(Commit(events: events))
-            if wake { pump.wake(done.heads) }
+            // As the agent tells it, or so that everything has to be read.
+            if fresh { pump.wake(done) } else if wake { pump.wake(done.heads) }
             left -= now
         }
     }

@@ -11,6 +11,10 @@ final class LaneUnderTest {
     let metricsPort: Int
     private(set) var agent: Program?
     private let bed: Bed?
+    /// What the agent is started through, such as a time namespace: a program and its arguments. It must end in the agent
+    /// itself, with its process id.
+    var through: [String] = []
+    var environment: [String: String] = [:]
 
     static let topics = [
         "sco.interventions", "sco.interventions.payment", "sco.rules.shadow", "sco.lane-state", "sco.device-health",
@@ -83,7 +87,8 @@ final class LaneUnderTest {
         if let bed {
             bed.command("start agent \(Places.lanewatch) run --config \(configurationPath)")
         } else {
-            agent = try Program(Places.lanewatch, ["run", "--config", configurationPath])
+            let words = through + [Places.lanewatch, "run", "--config", configurationPath]
+            agent = try Program(words[0], Array(words.dropFirst()), environment: environment)
         }
     }
 

@@ -157,5 +157,49 @@ extension Integration {
             let plain = try shell("bash slow.sh")
             #expect(!plain.output.contains { $0.contains("replaying") } && plain.code == 0, "\(plain.output)")
         }
+
+        /// A lane that runs: a bad set comes by a reload, is rolled back, and everybody is told.
+        @Test func aRunningLaneRollsABadSetBack() throws {
+            defer { end() }
+            let help = "  - {id: help, on: help.requested, same: txn, severity: info, clear_after: 1h}\n"
+            let every = "  - {id: every-item, on: item.accepted, same: sku, severity: critical, clear_after: 1h}\n"
+            let lane = try LaneUnderTest(
+                rules: "format: 1\nrules:\n" + help, extra: "rollout: {watch: 10m, multiple: 2, at_least: 3}")
+            try lane.start()
+            _ = try lane.send(#"{"type":"help.requested","txn":"T1","ack":true}"#)
+            let file = lane.folder.appending(path: "rules.yaml")
+            let reload = { (text: String) in
+                try text.write(to: file, atomically: true, encoding: .utf8)
+                lane.agent?.signal(SIGHUP)
+            }
+            func listing(_ words: String, seconds: Double = 10) throws -> [String] {
+                let end = Date(timeIntervalSinceNow: seconds)
+                var output: [String] = []
+                while Date() < end {
+                    output = try shell("lanewatch rules --control '\(lane.controlPath)'").output
+                    if output.contains(where: { $0.contains(words) }) { return output }
+                    usleep(50_000)
+                }
+                throw TestFault("no \"\(words)\" within \(seconds) s: \(output)")
+            }
+            try reload("format: 1\nrules:\n" + help + every)
+            #expect(try listing(": 0 raised, more than 3 roll it back").contains { $0.hasPrefix("every-item ") })
+            for sku in 1...4 { _ = try lane.send(#"{"type":"item.accepted","sku":"\#(sku)","ack":true}"#) }
+            #expect(try !listing("was rolled back").contains { $0.hasPrefix("every-item ") })
+            #expect(try lane.metric("lanewatch_rules_rollbacks_total") == 1)
+            #expect(try lane.page("/healthz").contains("rolled back"))
+            try lane.awaitDrained(seconds: 15)
+            let audit = try lane.records("sco.audit")
+            #expect(
+                audit.map { $0["ce_type"] }.suffix(3) == [
+                    "sco.rules.applied.v1", "sco.rules.rolled-back.v1", "sco.rules.applied.v1",
+                ])
+            let said = try #require(audit.first { $0["ce_type"] == "sco.rules.rolled-back.v1" }?.value)
+            #expect(said["raised"]?.int == 4 && said["limit"]?.int == 3)
+            let told = try lane.records("sco.interventions").filter { $0.rule == "every-item" }
+            #expect(told.filter { $0.state == "raised" }.count == 4)
+            #expect(told.filter { $0.value?["reason"]?.text == "rule_removed" }.count == 4)
+            for topic in LaneUnderTest.topics { try Schemas.validate(try lane.records(topic)) }
+        }
     }
 }

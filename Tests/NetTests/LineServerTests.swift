@@ -23,6 +23,8 @@ private struct LineBed {
         server = try await Self.onLoop {
             let server = LineServer(made, refusal: { Array("no: \($0)".utf8) }) { line in
                 let text = String(decoding: line, as: UTF8.self)
+                // As an answer about thousands of rules.
+                if text == "slow" { usleep(50_000) }
                 return text == "large" ? [UInt8](repeating: 65, count: 4_000_000) : Array("<\(text)>".utf8)
             }
             try server.start()
@@ -166,6 +168,18 @@ private final class LinePeer: @unchecked Sendable {
         for number in 0..<30 { #expect(peer.line() == "<\(number)>") }
         // Twenty at once, ten at twenty a second.
         #expect(Boottime.milliseconds() - begin >= 400)
+        _ = await bed.stop()
+    }
+
+    /// Fifty milliseconds of the lane's thread are a tenth of half a second.
+    @Test func answersThatTakeLongAreFewer() async throws {
+        let bed = try await LineBed { $0.answersPerSecond = 20 }
+        let peer = try LinePeer(bed.path)
+        let begin = Boottime.milliseconds()
+        for _ in 0..<5 { peer.send("slow\n") }
+        for _ in 0..<5 { #expect(peer.line() == "<slow>") }
+        // Two at once, then one in half a second.
+        #expect(Boottime.milliseconds() - begin >= 1200)
         _ = await bed.stop()
     }
 

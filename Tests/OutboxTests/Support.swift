@@ -44,6 +44,13 @@ func signal(_ number: Int64, _ type: String = "item.scanned") throws -> StampedS
         signal: Signal(type, [], feed: .pos, traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
 }
 
+/// The journal's line of `signal`.
+func line(of signal: StampedSignal) -> [UInt8] {
+    var json = JSONWriter()
+    SignalLine.write(signal, lane: nil, journal: true, into: &json)
+    return json.bytes
+}
+
 extension Outbox {
     /// Everything that waits on `topic`, read in small leases.
     func all(_ topic: String, limit: Int = 7) async throws -> [Parcel] {

@@ -24,6 +24,22 @@ import Testing
         #expect(try Pattern("(a|b)*\\d").matches(String(repeating: "ab", count: 200_000)) == .limitExceeded)
     }
 
+    /// PCRE2 counts steps anew at each place of a value where a match may begin.
+    @Test func aLongValueIsGivenUpAsAWhole() throws {
+        // Each place alone stays below the limit on steps; all of them took minutes.
+        let slow = try Pattern("a{0,300}a{0,300}[bc]")
+        #expect(slow.matches(String(repeating: "a", count: 60_000)) == .limitExceeded)
+        #expect(slow.matches(String(repeating: "a", count: 60)) == .noMatch)
+        #expect(try Pattern("a*a*a*[bc]").matches(String(repeating: "a", count: 1000)) == .limitExceeded)
+        let plain = try Pattern("error.*timeout")
+        let filling = String(repeating: "x", count: 1000)
+        #expect(plain.matches("an error \(filling) timeout") == .match)
+        #expect(plain.matches("an error \(filling)") == .noMatch)
+        let longest = String(repeating: "x", count: Pattern.maximumValueBytes)
+        #expect(try Pattern("x$").matches(longest) == .match)
+        #expect(try Pattern("x$").matches(longest + "x") == .limitExceeded)
+    }
+
     @Test(arguments: [
         ("^pos_(error", "missing ), unterminated subpattern", 6), ("a(b(c", "missing ), unterminated subpattern", 4),
         ("é(", "missing ), unterminated subpattern", 2), ("[a", "missing ], unterminated character class", 1),

@@ -32,6 +32,26 @@ import YAML
         #expect(RuleTable(set, lane: LaneIdentity(store: "1", lane: "2")).ruleCount == 1)
     }
 
+    /// A small file may use a long list in many rules: what it costs in memory is bounded.
+    @Test func theValuesOfASetAreCounted() throws {
+        func diagnostics(_ rules: Int) -> [String] {
+            let list = (0..<2000).map { "v\($0)" }.joined(separator: ", ")
+            let text = (0..<rules).map {
+                "  - {id: r\($0), on: item.accepted where category = $l and price > \($0), severity: info, clear_after: 1m}\n"
+            }
+            let file = "format: 1\nlists: {l: [\(list)]}\nrules:\n\(text.joined())"
+            return RuleFile.load(files: [(name: "x.yaml", bytes: Array(file.utf8))]).diagnostics.map(\.message)
+        }
+        #expect(diagnostics(100) == [])
+        #expect(diagnostics(103) == ["from here on the matches name more than 200000 values"])
+        // Linear in their number.
+        let many = (0..<60_000).map { "v\($0)" }.joined(separator: "|")
+        guard
+            case .isOneOf(let values)? = try match("item.accepted where category = \(many)|v1").tests.first?.comparison
+        else { throw Missing() }
+        #expect(values.count == 60_000)
+    }
+
     @Test func theExampleBecomesWhatItSays() throws {
         let loaded = RuleFile.load(files: [(name: "example.yaml", bytes: try Golden.bytes("example.yaml"))])
         let set = try #require(loaded.ruleSet)

@@ -1,56 +1,76 @@
+import Dispatch
+import Foundation
 import Lane
+import Synchronization
 import Testing
 
 @testable import Rules
 
+/// The engine beside the definition: random rule sets and lives of lanes, and both must say the same, line by line.
+///
+///     LANEWATCH_SEED=4711 swift test --filter EngineNaiveTests      one case, told in words
+///     LANEWATCH_CASES=1000000 swift test --filter EngineNaiveTests  more of them
 @Suite struct EngineNaiveTests {
-    /// Random rules over random streams: the engine and the definition written plainly say the same, in the same order.
-    @Test(arguments: 0..<120) func theEngineSaysWhatTheDefinitionSays(_ seed: Int) {
-        var lane = RandomLane(seed: seed)
-        let set = lane.set(rules: 3 + lane.dice.roll(14))
-        let stream = lane.stream(150)
-        var engine = RuleEngine(table: set.table())
-        var naive = NaiveLane(set, lane: "L07")
-        #expect(naive.rules.map(\.id) == set.table().ruleIDs)
-        var changes = stream.flatMap { engine.step($0).changes }
-        for signal in stream { naive.step(signal) }
-        let end = (stream.last?.at.milliseconds ?? 0) + 30_000
-        changes += engine.idle(until: LaneInstant(milliseconds: end), inclusive: true).changes
-        naive.end(at: end)
-        let lines = changes.map { change in
-            NaiveLane.line(
-                change.at.milliseconds, change.kind.rawValue, change.intervention.rule,
-                change.intervention.key.map(\.value), change.intervention.severity, change.intervention.repeats,
-                change.intervention.reason?.rawValue)
-        }
-        if lines != naive.told {
-            let diff = LineDiff.of(expected: naive.told, found: lines).first { !$0.hasPrefix("  ") } ?? ""
-            Issue.record("seed \(seed), first difference (- definition, + engine): \(diff)")
-        }
-        // Ids are of one intervention each, and numbers have no holes.
-        #expect(changes.map(\.number) == changes.indices.map { Int64($0) + 1 })
-        #expect(Set(changes.filter { $0.kind == .raise }.map(\.intervention.id)).count == engine.counts.raised)
+    private struct Found {
+        var coverage = NaiveCoverage()
+        var faults: [String] = []
     }
 
-    /// What the dice bring is enough to mean something.
-    @Test func theStreamsExerciseEveryRule() {
-        var total = EngineCounts()
-        for seed in 0..<60 {
-            var lane = RandomLane(seed: seed)
-            var engine = RuleEngine(table: lane.set(rules: 12).table())
-            for signal in lane.stream(200) { _ = engine.step(signal) }
-            total.raised += engine.counts.raised
-            total.cleared += engine.counts.cleared
-            total.escalated += engine.counts.escalated
-            total.updated += engine.counts.updated
-            total.suppressedByMute += engine.counts.suppressedByMute
-            total.suppressedByCooldown += engine.counts.suppressedByCooldown
-            total.suppressedBySilence += engine.counts.suppressedBySilence
-            total.suppressedByTime += engine.counts.suppressedByTime
+    private static func number(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }
+
+    /// Every 20th case is a large one.
+    private static func life(_ seed: Int) -> RandomCase {
+        seed % 20 == 0
+            ? RandomCase(seed: seed, rules: 10, events: 40) : RandomCase(seed: seed, rules: 4, events: 12)
+    }
+
+    @Test func theEngineSaysWhatTheDefinitionSays() {
+        if let seed = Self.number("LANEWATCH_SEED") { return one(seed) }
+        let count = Self.number("LANEWATCH_CASES") ?? 10_000
+        let found = Mutex(Found())
+        let began = Date()
+        let share = 100
+        DispatchQueue.concurrentPerform(iterations: (count + share - 1) / share) { part in
+            var mine = Found()
+            for seed in part * share..<min(count, (part + 1) * share) {
+                if let difference = Self.life(seed).difference(&mine.coverage) {
+                    mine.faults.append("LANEWATCH_SEED=\(seed): \(difference)")
+                }
+            }
+            found.withLock {
+                $0.coverage.add(mine.coverage)
+                $0.faults += mine.faults
+            }
         }
-        for count in [
-            total.raised, total.cleared, total.escalated, total.updated, total.suppressedByMute,
-            total.suppressedByCooldown, total.suppressedBySilence, total.suppressedByTime,
-        ] { #expect(count > 20) }
+        let all = found.withLock { $0 }
+        for fault in all.faults.prefix(5) { Issue.record("\(fault)") }
+        #expect(all.faults.isEmpty, "\(all.faults.count) of \(count) cases differ; LANEWATCH_SEED=N runs one")
+        let taken = NaiveCoverage.Branch.allCases.map { "\($0) \(all.coverage.counts[$0.rawValue])" }
+        print("model: \(count) cases in \(Int(Date().timeIntervalSince(began))) s; \(taken.joined(separator: ", "))")
+        // Every branch was taken often enough to mean something.
+        guard count >= 10_000 else { return }
+        for branch in NaiveCoverage.Branch.allCases {
+            let times = all.coverage.counts[branch.rawValue]
+            #expect(times >= 30, "\(branch) was taken \(times) times")
+        }
+    }
+
+    private func one(_ seed: Int) {
+        var coverage = NaiveCoverage()
+        let life = Self.life(seed)
+        let difference = life.difference(&coverage)
+        print(life.story.joined(separator: "\n"))
+        print("definition:", life.naiveLines(&coverage).map { "    " + $0 }.joined(separator: "\n"), separator: "\n")
+        print("engine:", life.engineLines().lines.map { "    " + $0 }.joined(separator: "\n"), separator: "\n")
+        #expect(difference == nil)
+    }
+
+    /// The order of places is that of the definition.
+    @Test func placesAreThoseOfTheDefinition() {
+        for seed in 0..<200 {
+            var lane = RandomLane(seed: seed)
+            let set = lane.set(rules: 16)
+            #expect(NaiveLane.places(set, "L07").map(\.id) == set.table().ruleIDs)
+        }
     }
 }

@@ -107,15 +107,16 @@ import Testing
             changes.last.map(told) == ["sco.floor", "sco.ground", "sco.interventions", "sco.manager"])
     }
 
-    /// Those who were called are told of the end, though the rule calls nobody any more.
-    @Test func aRuleThatBecomesAShadowStillTellsThoseItHasCalled() throws {
+    /// Those who were called are told of the end: the rule calls nobody any more, and what it has raised is over.
+    @Test func aRuleThatBecomesAShadowTellsTheEndToThoseItHasCalled() throws {
         var engine = try escalated()
         let at = TestTimeline(given: []).zero.advanced(byMilliseconds: 16_000)
-        var set = RuleSet([waiting.shadow])
-        set.digest = "new"
-        let changes = engine.adopt(set.table(), at: at, wall: WallInstant(milliseconds: at.milliseconds)).changes
+        let changes = engine.adopt(
+            RuleSet([waiting.shadow]).table(), at: at, wall: WallInstant(milliseconds: at.milliseconds)
+        ).changes
         #expect(changes.map(\.intervention.reason) == [.ruleChanged])
         #expect(changes.map(told) == [["sco.interventions", "sco.floor"]])
+        #expect(changes.map(\.intervention.shadow) == [false] && engine.activeCount == 0)
     }
 
     @Test func aRuleThatIsTakenAwayClearsEverywhere() throws {

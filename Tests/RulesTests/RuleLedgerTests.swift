@@ -90,7 +90,7 @@ import Testing
         #expect(tally.judged == 3 && tally.falseAlarms == 1)
         #expect(tally[.helped] == 1 && tally[.selfCorrected] == 1)
         #expect(tally.precisionPerMille == 667)
-        #expect(engine.strayVerdicts == 1)
+        #expect(engine.counts.strayVerdicts == 1)
     }
 
     /// Of very many, the newest are remembered; the counts go on.
@@ -104,7 +104,7 @@ import Testing
         }
         #expect(ids.count == 3000)
         _ = engine.step(resolved(3001, 7000, ids[2999 - 1024], "helped"))
-        #expect(engine.tally(of: "refused")?.judged == 0 && engine.strayVerdicts == 1)
+        #expect(engine.tally(of: "refused")?.judged == 0 && engine.counts.strayVerdicts == 1)
         let size = engine.snapshot().count
         engine = try RuleEngine(restoring: engine.snapshot(), table: engine.table)
         #expect(engine.snapshot().count == size && size < 100_000)

@@ -155,6 +155,9 @@ import Testing
                 .same("pay"),
             try Rule.c("c", on: "item.refused where code = 1|2", count: 3, within: "10s", unless: "item.accepted"),
             try Rule.d("d", when: "basket is not open and network is down", states, for: "90s", unless: "touch"),
+            try Rule.d(
+                "e", when: "basket is open", states, for: "1m", unless: "touch", "keypad", "scan.read", "item.accepted",
+                "item.refused"),
             try Rule.a("a", on: "item.accepted where age >= 16").while("basket is open", states).at(1320, 360, days: 3),
         ]
         var set = RuleSet(rules, states: states)
@@ -165,10 +168,11 @@ import Testing
                 "payment.started, then no payment.approved or payment.declined within 45s; for each pay",
                 "3 times item.refused where code = 1|2 within 10s, without item.accepted",
                 "basket is not open and network is down for 90s, without touch",
+                "basket is open for 1m, without touch, keypad, scan.read or 2 more",
                 "item.accepted where age >= 16; while basket is open; at Mon,Tue 22:00-06:00",
             ])
         #expect(RuleList(set, lane: "fuel-1", only: "b").lines.map(\.waitsFor)[0].contains("within 75s"))
-        #expect(RuleList(set).lines.map { String($0.shape) }.joined() == "BCDA")
+        #expect(RuleList(set).lines.map { String($0.shape) }.joined() == "BCDDA")
     }
 
     @Test func theModeIsThatOfTheFilesAndTheLane() throws {

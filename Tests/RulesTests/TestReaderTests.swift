@@ -87,6 +87,12 @@ import YAML
         ("0s ! restart soon", "4:22: error: \"restart\" needs a duration (20s, 5m), not \"soon\""),
         ("0s ! clock 1h", "4:20: error: \"clock\" needs + or - before its duration (+1h, -5m), not \"1h\""),
         ("0s ! reboot 1h", "4:14: error: no event \"reboot\""),
+        ("0s ! relaod b.yaml", "4:14: error: no event \"relaod\"; did you mean \"reload\"?"),
+        ("0s ! gap scanner", "4:12: error: \"gap\" needs what is blind, and for how long: ! gap scanner 3s"),
+        ("0s ! gap", "4:12: error: \"gap\" needs what is blind, and for how long: ! gap scanner 3s"),
+        ("0s ! gap scaner 3s", "4:18: error: nothing is called \"scaner\"; did you mean \"scanner\"?"),
+        ("0s ! gap scanner soon", "4:26: error: \"gap\" needs a duration (20s, 5m), not \"soon\""),
+        ("0s ! crash 0s", "4:20: error: \"crash\" needs a duration (20s, 5m), not \"0s\""),
     ]) func wrongGivenLines(_ line: String, _ message: String) {
         #expect(given(line) == ["x.test.yaml:" + message])
     }
@@ -125,6 +131,16 @@ import YAML
         #expect(
             load("tests:\n  - name: n\n    given: [5s ! suspend 5m, 60s touch]\n    expect: []").lines
                 == ["x.test.yaml:3:30: error: nothing is received before 305s, while the lane is away"])
+    }
+
+    @Test func whatASourceCouldSayIsNotReceivedWhileItIsBlind() {
+        #expect(
+            load("tests:\n  - name: n\n    given: [5s ! gap scanner 3s, 6s touch, 7s scan.read code=1]\n    expect: []")
+                .lines
+                == ["x.test.yaml:3:44: error: \"scan.read\" is not received before 8s, while scanner is blind"])
+        #expect(
+            load("tests:\n  - name: n\n    given: [5s ! gap scanner 3s, 8s scan.read code=1]\n    expect: []").lines
+                == [])
     }
 
     @Test func keysAreStrict() {
@@ -170,5 +186,65 @@ import YAML
             ).file)
         let set = RuleSet([try .b("slow", on: "payment.started", unless: "payment.approved", within: "45s")])
         for test in file.tests { #expect(test.run(set).passed) }
+    }
+
+    /// Each event, and what it does to rules of the four shapes.
+    @Test(arguments: [
+        // A restart keeps what waits, a crash too; over ten seconds they drop it.
+        (["0s payment.started", "5s ! restart 10s"], ["45s raise slow warning"]),
+        (["0s payment.started", "5s ! crash 10s"], ["45s raise slow warning"]),
+        (["0s payment.started", "5s ! suspend 10s"], ["45s raise slow warning"]),
+        (["0s payment.started", "5s ! restart 11s"], []),
+        (["0s payment.started", "5s ! crash 11s"], []),
+        (["0s payment.started", "5s ! suspend 11s"], []),
+        // What is raised stays raised, and is raised once.
+        (
+            ["0s payment.started", "50s ! crash 1m", "2m payment.approved"],
+            ["45s raise slow warning", "120s clear slow"]
+        ),
+        (
+            ["0s payment.started", "50s ! restart 1m", "2m payment.approved"],
+            ["45s raise slow warning", "120s clear slow"]
+        ),
+        (["0s screen.frozen", "1s ! crash 5s", "6s screen.frozen"], ["20s raise frozen warning"]),
+        (["0s screen.frozen", "1s ! crash 1m", "61s screen.frozen"], ["61s raise frozen warning"]),
+        (["0s screen.frozen", "1s ! crash 1m", "61s screen.alive"], []),
+        (
+            ["0s screen.frozen", "30s ! crash 1m", "91s screen.alive"],
+            ["20s raise frozen warning", "91s clear frozen"]
+        ),
+        // One source is blind: only what it could have answered is dropped, and only over ten seconds.
+        (["0s bag.unexpected grams=60", "1s ! gap scanner 3s"], ["30s raise bag warning"]),
+        (["0s bag.unexpected grams=60", "1s ! gap scanner 11s"], []),
+        (["0s bag.unexpected grams=60", "1s ! gap touch 11s"], ["30s raise bag warning"]),
+        (["0s payment.started", "1s ! gap scanner 11s", "5s touch"], ["45s raise slow warning"]),
+        // The gap is told at its end: what came due before it was due.
+        (["0s bag.unexpected grams=60", "25s ! gap scanner 11s"], ["30s raise bag warning"]),
+        (["0s bag.unexpected grams=60", "1s ! gap evdev 11s", "5s ! restart 5s"], []),
+        (["0s bag.unexpected grams=60", "1s ! gap evdev 11s", "5s ! restart 7s"], []),
+    ]) func events(_ given: [String], _ expected: [String]) throws {
+        let list = given.map { "      - \($0)\n" }.joined()
+        let file = try #require(load("tests:\n  - name: n\n    given:\n\(list)    expect: []\n").file)
+        let states = try EngineGapTests.states()
+        let set = RuleSet(
+            [
+                try .b("slow", on: "payment.started", unless: "payment.approved", within: "45s"),
+                try .b("bag", on: "bag.unexpected", unless: "scan.read", within: "30s"),
+                try .d("frozen", when: "screen is frozen", states, for: "20s"),
+            ], states: states)
+        #expect(try #require(file.tests.first).run(set).found == expected)
+    }
+
+    @Test func aClockStepMovesNoTimerButTheTimeOfDay() throws {
+        let file = try #require(
+            load(
+                "tests:\n  - {name: n, at: \"21:59\", given: [0s payment.started, 10s ! clock +1h, 50s help.requested],"
+                    + " expect: []}"
+            ).file)
+        let night = try Rule.a("night", on: "help.requested").at(22 * 60, 6 * 60).clearAfter("1h")
+        let slow = try Rule.b("slow", on: "payment.started", unless: "payment.approved", within: "45s")
+        #expect(
+            try #require(file.tests.first).run(RuleSet([slow, night])).found
+                == ["45s raise slow warning", "50s raise night warning"])
     }
 }

@@ -52,9 +52,10 @@ final class AgentProcess {
 
     /// Time on a processor so far, of all threads, in seconds: by the scheduler's own count, as ticks are too coarse for threads
     /// that sleep and wake a thousand times a second. Source: Documentation/scheduler/sched-stats.rst.
-    var cpuSeconds: Double {
-        var nanoseconds = 0.0
-        guard let folder = opendir("/proc/\(pid)/task") else { return 0 }
+    /// Threads of one name together.
+    var threadSeconds: [String: Double] {
+        var seconds: [String: Double] = [:]
+        guard let folder = opendir("/proc/\(pid)/task") else { return [:] }
         defer { closedir(folder) }
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
@@ -62,9 +63,10 @@ final class AgentProcess {
             }
             guard Int(name) != nil else { continue }
             let first = Text.file("/proc/\(pid)/task/\(name)/schedstat").split(separator: " ").first
-            nanoseconds += first.flatMap { Double($0) } ?? 0
+            let thread = Text.file("/proc/\(pid)/task/\(name)/comm").split(whereSeparator: \.isNewline).first ?? "?"
+            seconds[String(thread), default: 0] += (first.flatMap { Double($0) } ?? 0) / 1e9
         }
-        return nanoseconds / 1e9
+        return seconds
     }
 
     /// The value of a metric.

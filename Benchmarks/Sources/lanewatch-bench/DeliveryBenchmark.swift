@@ -127,6 +127,7 @@ enum SyncFloor {
 /// A folder below /tmp that goes with the value.
 final class Folder {
     let path: String
+    private var written: Set<String> = []
 
     init() {
         var template = Array(("/tmp/lanewatch-bench-" + String(repeating: "X", count: 6)).utf8CString)
@@ -134,15 +135,32 @@ final class Folder {
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    func write(_ name: String, _ text: String) throws {
+    func write(_ name: String, _ text: String) throws { try write(name, lines: [Array(text.utf8)], end: []) }
+
+    /// The lines, with a line feed after each.
+    func write(_ name: String, lines: ArraySlice<[UInt8]>, end: [UInt8] = [10]) throws {
         let file = open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         guard file >= 0 else { throw SystemError("open") }
         defer { close(file) }
-        let bytes = Array(text.utf8)
-        guard Glibc.write(file, bytes, bytes.count) == bytes.count else { throw SystemError("write") }
+        written.insert(name)
+        var bytes: [UInt8] = []
+        func flush() throws {
+            guard Glibc.write(file, bytes, bytes.count) == bytes.count else { throw SystemError("write") }
+            bytes.removeAll(keepingCapacity: true)
+        }
+        for line in lines {
+            bytes += line
+            bytes += end
+            if bytes.count > 1 << 20 { try flush() }
+        }
+        try flush()
     }
 
+    /// A file that somebody else writes here.
+    func expect(_ names: String...) { written.formUnion(names) }
+
     deinit {
+        for name in written { unlink("\(path)/\(name)") }
         for name in ["rules.yaml", "pos.sock", "lanewatch.yaml", "agent.log"] { unlink("\(path)/\(name)") }
         for name in ["outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm", "lock", "epoch", "suspect"] {
             unlink("\(path)/state/\(name)")

@@ -8,23 +8,28 @@ enum LoadBenchmark {
     static let writers = 4
     static let perWriter = 25_000
 
-    static func run(_ program: String) throws {
+    /// - Parameter isWhole: With an outage; else accepting and delivering alone.
+    static func run(_ program: String, isWhole: Bool = true) throws {
         guard let agent = try AgentProcess(program, rules: DeliveryBenchmark.rules) else {
             print("benchmark: \(program) does not start")
             return
         }
         _ = agent.drained(within: 10)
-        let cpu = agent.cpuSeconds
+        let cpu = agent.threadSeconds
         let seconds = accept(agent.socketPath, writers: writers, each: perWriter)
         let total = Double(writers * perWriter)
         let drained = agent.drained(within: 60) ?? .nan
-        let cost = agent.cpuSeconds - cpu
+        let spent = agent.threadSeconds.merging(cpu) { $0 - $1 }
+        let cost = spent.values.reduce(0, +)
         var table = Table(
             "Load: one message a signal, \(writers) writers that ask for answers", ["what", "figure", "target"])
         table.add("accepted durably, signals/s", thousands(total / seconds), "40 k")
         table.add("delivered after the last answer, s", round(drained, 2), "–")
         table.add("CPU s per 100 k, accepted to acknowledged", round(cost / total * 100_000, 2), "2")
-        outage(agent, &table)
+        for (thread, seconds) in spent.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) where seconds > 0.005 {
+            table.add("– thread \(thread)", round(seconds / total * 100_000, 2), "")
+        }
+        if isWhole { outage(agent, &table) }
         table.show()
     }
 

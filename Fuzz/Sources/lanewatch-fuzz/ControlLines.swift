@@ -7,7 +7,7 @@ enum ControlLines {
     private static let view: ControlView = {
         var engine = RuleEngine(table: Fixture.table)
         var lot = Steering([1, 2, 3])
-        var signals = SignalSource(Fixture.set)
+        var signals = LotSignals(Fixture.set)
         for _ in 0..<50 { _ = engine.step(signals.next(&lot)) }
         return ControlView(
             engine: engine, set: Fixture.set, identity: Fixture.identity, timezone: "UTC",

@@ -19,7 +19,7 @@ enum RuleFiles {
         var lot = lot
         let table = RuleTable(set, lane: LaneIdentity(store: "0000", lane: lane))
         var engine = RuleEngine(table: table)
-        var signals = SignalSource(set)
+        var signals = LotSignals(set)
         var number: Int64 = 0
         for round in 0..<3 {
             number = EngineRun.steps(8 + lot.next(24), &engine, &signals, &lot, after: number)
@@ -61,7 +61,7 @@ enum RuleFiles {
 enum EngineRun {
     /// Steps on `count` signals. `number` is that of the last change; gives that of the last one now.
     static func steps(
-        _ count: Int, _ engine: inout RuleEngine, _ signals: inout SignalSource, _ lot: inout Steering,
+        _ count: Int, _ engine: inout RuleEngine, _ signals: inout LotSignals, _ lot: inout Steering,
         after number: Int64, _ also: (StampedSignal, [Change]) -> Void = { _, _ in }
     ) -> Int64 {
         var number = number

@@ -8,7 +8,7 @@ enum Seeds {
         var lot = Steering(Array("seeds".utf8))
         for number in 0..<4 {
             var engine = RuleEngine(table: Fixture.table)
-            var signals = SignalSource(Fixture.set)
+            var signals = LotSignals(Fixture.set)
             var recording: [UInt8] = []
             for _ in 0..<(8 << number) {
                 let signal = signals.next(&lot)

@@ -19,7 +19,7 @@ enum Snapshots {
         _ = engine.waiting
         _ = engine.active
         let first = EngineRun.restored(engine, table)
-        var signals = SignalSource(Fixture.set)
+        var signals = LotSignals(Fixture.set)
         let signal = signals.next(&lot)
         switch lot.next(3) {
         case 0: _ = engine.adopt(lot.next(2) == 0 ? table : Fixture.editedTable, at: signal.at, wall: signal.wall)

@@ -42,7 +42,7 @@ struct Steering {
 }
 
 /// Signals such as a rule set may meet: of the types and values it names, and of others.
-struct SignalSource {
+struct LotSignals {
     private var types: [SignalType] = []
     private var values: [AttributeName: [AttributeValue]] = [:]
     private var number: Int64 = 0

@@ -29,6 +29,8 @@ public struct Configuration: Sendable {
     public var outboxBytes: Int64 = 512 << 20
     /// Most signals in memory that wait for the disk.
     public var heldSignals = 10_000
+    /// Milliseconds: what waits goes on over a gap up to this long; over a longer one an answer may have come unseen.
+    public var gapLimit: Int64 = 10_000
     /// `address:port` of /metrics and /healthz; nil turns them off.
     public var metrics: Listen? = Listen(address: "127.0.0.1", port: 9464)
     public var log = Log()

@@ -48,8 +48,8 @@ private struct Reader {
                 root, "the configuration",
                 keys: [
                     "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
-                    "control", "devices", "kafka",
-                    "topics", "recording", "outbox", "limits", "metrics", "log",
+                    "control", "devices", "kafka", "topics", "recording", "outbox", "limits", "gap_limit", "metrics",
+                    "log",
                 ], findings)
         else { return }
         top.require("format", "store", "lane", "rules", "kafka")
@@ -355,6 +355,7 @@ private struct Reader {
         {
             configuration.heldSignals = Int(value)
         }
+        if let limit = top.duration("gap_limit", in: 1...600_000) { configuration.gapLimit = limit }
         if let node = top["metrics"], node.scalar?.bool == false {
             configuration.metrics = nil
         } else if let map = top.mapping("metrics", "\"metrics\"", keys: ["address", "port"]) {

@@ -12,6 +12,10 @@ public struct ControlView: Sendable {
     public var wall: WallInstant
     /// Role to whether it is there.
     public var devices: [String: Bool] = [:]
+    /// The rules in force are on trial.
+    var trial: Rollout.Trial?
+    /// The files hold a set that was rolled back; an older one is in force.
+    var isRolledBack = false
 
     public init(
         engine: RuleEngine, set: RuleSet, identity: LaneIdentity, timezone: String, now: LaneInstant, wall: WallInstant
@@ -40,11 +44,12 @@ public struct ControlView: Sendable {
             }
         case .rules:
             let list = RuleList(set, engine, wall: wall)
-            let stray = engine.strayVerdicts
+            let stray = engine.counts.strayVerdicts
             return whole { json in
                 json.name("rules")
                 list.write(to: &json)
                 json.member("strayVerdicts", stray)
+                write(rolloutInto: &json)
             }
         case .state: return whole { write(state: &$0) }
         }
@@ -71,6 +76,22 @@ public struct ControlView: Sendable {
             body(&json)
         }
         return json.bytes
+    }
+
+    private func write(rolloutInto json: inout JSONWriter) {
+        json.name("trial")
+        if let trial {
+            json.object { json in
+                json.member("raised", trial.raised)
+                json.member("limit", trial.limit)
+                let left = trial.ends.subtractingReportingOverflow(now.milliseconds).partialValue
+                json.member("ends", WallInstant(milliseconds: wall.milliseconds + left).rfc3339)
+                json.member("endsInMs", left)
+            }
+        } else {
+            json.null()
+        }
+        json.member("rolledBack", isRolledBack)
     }
 
     private func write(state json: inout JSONWriter) {

@@ -41,6 +41,20 @@ public enum RulesText {
             ["RULE", "STATE", "FIRED", "LAST FIRED", "JUDGED", "FALSE", "PRECISION"], rows, rightAligned: [2, 4, 5, 6])
     }
 
+    /// Whether the rules in force are on trial, or stand in for a set that was rolled back; empty where neither.
+    public static func rollout(_ answer: JSONValue, zone: any LocalTime) -> String {
+        let now = answer["now"]?.text.flatMap { WallInstant(rfc3339: $0) } ?? WallInstant(milliseconds: 0)
+        if answer["rolledBack"]?.bool == true {
+            return
+                "the rule files hold a set that raised far too much and was rolled back; the one before is in force\n"
+        }
+        guard let trial = answer["trial"], let raised = trial["raised"]?.int, let limit = trial["limit"]?.int,
+            let ends = ExplainText.instant(trial["ends"])
+        else { return "" }
+        return
+            "on trial until \(PeopleTime(now: now, zone: zone).minute(ends)): \(raised) raised, more than \(limit) roll it back\n"
+    }
+
     /// A table of the rules of files.
     public static func files(_ rules: [JSONValue]) -> String {
         let rows = rules.map { rule -> [String] in

@@ -34,6 +34,23 @@ struct AnswerQueue {
         let place = head + number - first
         guard place >= head, place < slots.count, case .waiting = slots[place] else { return }
         slots[place] = .ready(answer)
+        passOn(&output)
+    }
+
+    /// As `fill`, for a signal that was accepted without remarks.
+    mutating func fill(_ number: Int, accepted seq: Int64, to output: inout [UInt8]) {
+        let place = head + number - first
+        // Answers come in order: the answer is written where it goes, without a stay here.
+        guard place == head, place < slots.count, case .waiting = slots[place] else {
+            return fill(number, SocketAnswer.accepted(seq, ignored: []), to: &output)
+        }
+        SocketAnswer.write(accepted: seq, to: &output)
+        head += 1
+        first += 1
+        passOn(&output)
+    }
+
+    private mutating func passOn(_ output: inout [UInt8]) {
         while head < slots.count, case .ready(let bytes) = slots[head] {
             output.append(contentsOf: bytes)
             head += 1

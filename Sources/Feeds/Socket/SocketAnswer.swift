@@ -11,6 +11,24 @@ enum SocketAnswer {
         }
     }
 
+    /// Writes `{"ok":true,"seq":17}` and its line feed: what nearly every answer is.
+    static func write(accepted number: Int64, to output: inout [UInt8]) {
+        let start: StaticString = "{\"ok\":true,\"seq\":"
+        output.append(contentsOf: UnsafeBufferPointer(start: start.utf8Start, count: start.utf8CodeUnitCount))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 22) { end in
+            end[20] = UInt8(ascii: "}")
+            end[21] = 0x0A
+            var place = 20
+            var rest = number.magnitude
+            repeat {
+                place -= 1
+                end[place] = UInt8(truncatingIfNeeded: 48 + rest % 10)
+                rest /= 10
+            } while rest > 0
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: end[place...]))
+        }
+    }
+
     /// `{"ok":false,"error":"…"}`; `column` counts the line's bytes from 1. What looks like card data is masked: the fault
     /// of a line may name a part of it.
     static func refused(_ error: String, column: Int? = nil, ignored: [String] = []) -> [UInt8] {

@@ -39,6 +39,16 @@ import Net
     var deadline: EventLoop.Deadline?
     /// Answers were added since the last flush.
     var isDirty = false
+    /// The feed has it among its connections.
+    var isOpen = false
+
+    /// What an answer that waits for the disk knows of its connection. One for all of them: a weak reference for each
+    /// would cost more than the answer.
+    @LoopActor final class Tether {
+        fileprivate(set) weak var connection: SocketConnection?
+    }
+
+    let tether = Tether()
 
     private var watchedFor: EventLoop.Readiness?
     private let ready: @LoopActor (SocketConnection, EventLoop.Readiness) -> Void
@@ -54,6 +64,7 @@ import Net
         framer = LineFramer(limit: options.lineBytes)
         bucket = TokenBucket(perSecond: options.linesPerSecond, now: now)
         self.ready = ready
+        tether.connection = self
     }
 
     /// Bytes of answers that the peer has not taken.

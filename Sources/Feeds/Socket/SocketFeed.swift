@@ -127,6 +127,7 @@ import Net
             self?.ready($0, $1)
         }
         connections[ObjectIdentifier(connection)] = connection
+        connection.isOpen = true
         connectionCounts.held += 1
         settle(connection)
     }
@@ -151,6 +152,7 @@ import Net
 
     private func close(_ connection: SocketConnection, _ reason: String?) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        connection.isOpen = false
         connection.unwatch()
         if let deadline = connection.deadline { EventLoop.shared.cancel(deadline) }
         connection.wait = .end
@@ -158,7 +160,7 @@ import Net
         if let reason { connectionCounts.drop(reason) } else { connectionCounts.out += 1 }
     }
 
-    private func isOpen(_ connection: SocketConnection) -> Bool { connections[ObjectIdentifier(connection)] != nil }
+    private func isOpen(_ connection: SocketConnection) -> Bool { connection.isOpen }
 
     private func ready(_ connection: SocketConnection, _ readiness: EventLoop.Readiness) {
         if connection.unsent > 0 { connection.flush() }
@@ -245,9 +247,8 @@ import Net
             counts.held += 1
             let place = connection.answers.open()
             let ignored = accepted.ignored
-            sink.receive(accepted.signal) { [weak self, weak connection] result in
-                self?.answer(result, ignored, place, connection)
-            }
+            let tether = connection.tether
+            sink.receive(accepted.signal) { result in self.answer(result, ignored, place, tether.connection) }
         case .failure(let refused):
             if refused.reason == "card_data" {
                 note(.warning, "card data dropped", "card_data", [("pid", "\(connection.peer.pid)")])
@@ -271,17 +272,20 @@ import Net
         _ result: Result<Int64, AcceptFault>, _ ignored: [String], _ place: Int, _ connection: SocketConnection?
     ) {
         counts.held -= 1
-        let line: [UInt8]
         switch result {
-        case .success(let number):
-            counts.out += 1
-            line = SocketAnswer.accepted(number, ignored: ignored)
-        case .failure(let fault):
-            counts.drop("not_durable")
-            line = SocketAnswer.refused(fault.message)
+        case .success: counts.out += 1
+        case .failure: counts.drop("not_durable")
         }
-        guard let connection, isOpen(connection) else { return }
-        connection.answers.fill(place, line, to: &connection.output)
+        guard let connection, connection.isOpen else { return }
+        switch result {
+        case .success(let number) where ignored.isEmpty:
+            connection.answers.fill(place, accepted: number, to: &connection.output)
+        case .success(let number):
+            connection.answers.fill(
+                place, SocketAnswer.accepted(number, ignored: ignored), to: &connection.output)
+        case .failure(let fault):
+            connection.answers.fill(place, SocketAnswer.refused(fault.message), to: &connection.output)
+        }
         // A group commit answers many at once: they go out together.
         if !connection.isDirty {
             connection.isDirty = true

@@ -13,6 +13,9 @@ public struct JSONWriter: Sendable {
 
     public init() {}
 
+    /// Room for `count` bytes from the start.
+    public init(reserving count: Int) { bytes.reserveCapacity(count) }
+
     /// Everything written so far as text.
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 
@@ -55,7 +58,32 @@ public struct JSONWriter: Sendable {
 
     public mutating func value(_ value: Int64) {
         begin()
-        bytes.append(contentsOf: String(value).utf8)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var place = digits.count
+            var rest = value.magnitude
+            repeat {
+                place -= 1
+                digits[place] = UInt8(truncatingIfNeeded: 48 + rest % 10)
+                rest /= 10
+            } while rest > 0
+            if value < 0 {
+                place -= 1
+                digits[place] = UInt8(ascii: "-")
+            }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[place...]))
+        }
+        needsComma = true
+    }
+
+    /// `value` as RFC 3339, a text.
+    public mutating func value(_ value: WallInstant) {
+        begin()
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: WallInstant.rfc3339Count + 2) { text in
+            text[0] = 0x22
+            value.writeRFC3339(UnsafeMutableBufferPointer(rebasing: text[1...]))
+            text[text.count - 1] = 0x22
+            bytes.append(contentsOf: UnsafeBufferPointer(text))
+        }
         needsComma = true
     }
 
@@ -95,6 +123,11 @@ public struct JSONWriter: Sendable {
         self.value(value)
     }
 
+    public mutating func member(_ name: String, _ value: WallInstant) {
+        self.name(name)
+        self.value(value)
+    }
+
     public mutating func member(_ name: String, _ value: Int) { member(name, Int64(value)) }
 
     public mutating func member(_ name: String, _ value: Bool) {
@@ -112,6 +145,12 @@ public struct JSONWriter: Sendable {
         if let value { self.value(value) } else { null() }
     }
 
+    /// Ends a line of JSON Lines; another value may follow.
+    public mutating func endLine() {
+        bytes.append(0x0A)
+        needsComma = false
+    }
+
     private mutating func begin() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = false
@@ -122,15 +161,44 @@ public struct JSONWriter: Sendable {
         bytes.append(0x22)
         text.withUTF8 { utf8 in
             // Nearly all text needs no escape and is copied as it is.
+            guard !Self.isPlain(UnsafeRawBufferPointer(utf8)) else { return bytes.append(contentsOf: utf8) }
             var copied = 0
-            for (place, byte) in utf8.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F {
-                bytes.append(contentsOf: utf8[copied..<place])
-                escape(byte)
-                copied = place + 1
+            var place = 0
+            while place < utf8.count {
+                let byte = utf8[place]
+                if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F {
+                    bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied..<place]))
+                    escape(byte)
+                    copied = place + 1
+                }
+                place += 1
             }
-            bytes.append(contentsOf: utf8[copied...])
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied...]))
         }
         bytes.append(0x22)
+    }
+
+    /// Whether no byte needs an escape; eight at a time.
+    private static func isPlain(_ utf8: UnsafeRawBufferPointer) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        func hasZero(_ word: UInt64) -> UInt64 { (word &- ones) & ~word }
+        var place = 0
+        var found: UInt64 = 0
+        while place + 8 <= utf8.count {
+            let word = utf8.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            // A byte below 0x20, a quote, a backslash, DEL: the top bit of some byte is set. A byte behind one that is
+            // found may be found without cause: then all is looked at once more.
+            found |= (word &- ones &* 0x20) & ~word
+            found |= hasZero(word ^ ones &* 0x22) | hasZero(word ^ ones &* 0x5C) | hasZero(word ^ ones &* 0x7F)
+            place += 8
+        }
+        guard found & (ones &* 0x80) == 0 else { return false }
+        while place < utf8.count {
+            let byte = utf8[place]
+            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F { return false }
+            place += 1
+        }
+        return true
     }
 
     private mutating func escape(_ byte: UInt8) {

@@ -21,7 +21,7 @@ import Loop
         public var connections = 16
         /// Without a line, or without reading an answer.
         public var idleSeconds = 60
-        /// Answers a second, over all connections.
+        /// Answers a second, over all connections; fewer of those that take long to make.
         public var answersPerSecond = 20
 
         public init(path: String) { self.path = path }
@@ -54,6 +54,9 @@ import Loop
     /// Connections: in = out (closed by the peer) + dropped (`peer`, `limit`, `idle`, `stopped`) + open.
     public private(set) var peers = Counts()
     public var open: Int { connections.count }
+
+    /// What the making of answers may take of the thread's time in the long run.
+    private static let shareOfThread = 0.1
 
     private let options: Options
     private let answer: @LoopActor (UnsafeRawBufferPointer) -> [UInt8]
@@ -262,7 +265,11 @@ import Loop
     private func reply(_ connection: Connection, _ line: UnsafeRawBufferPointer) {
         lines.in += 1
         lines.out += 1
+        let began = Boottime.nanoseconds()
         connection.output = answer(line) + [0x0A]
+        // An answer that took long to make counts as many: the lane's thread has other work.
+        let seconds = Double(Boottime.nanoseconds() - began) / 1_000_000_000
+        bucket.charge(seconds / Self.shareOfThread * Double(options.answersPerSecond))
         setDeadline(connection)
     }
 

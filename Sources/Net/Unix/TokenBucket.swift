@@ -17,6 +17,10 @@ public struct TokenBucket {
         filledAt = now
     }
 
+    /// Takes so many more, for what cost more than one. What is missing has to come in again first; that takes two seconds at
+    /// most.
+    mutating func charge(_ more: Double) { tokens = max(tokens - more, -2 * perSecond) }
+
     /// Takes one; false when there is none.
     public mutating func take() -> Bool {
         guard tokens >= 1 else { return false }

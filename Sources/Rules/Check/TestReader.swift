@@ -202,8 +202,11 @@ struct TestReader {
         if value.first == UInt8(ascii: "$"), !value.bytes[value.range].contains(UInt8(ascii: "|")) {
             return list(value, declared)
         }
+        let parts = value.split(at: UInt8(ascii: "|"))
+        guard hasRoom(for: parts.count, at: value.place) else { return nil }
         var values: [AttributeValue] = []
-        for part in value.split(at: UInt8(ascii: "|")) {
+        var seen: Set<AttributeValue> = []
+        for part in parts {
             if part.isEmpty {
                 findings.error("an alternative is empty in \(Shown.quoted(value.text))", at: value.place)
                 return nil
@@ -213,9 +216,22 @@ struct TestReader {
                 return nil
             }
             guard let declared, let one = self.value(part, declared) else { return nil }
-            if !values.contains(one) { values.append(one) }
+            if seen.insert(one).inserted { values.append(one) }
         }
         return declared.map { AttributeTest(attribute: $0.name, comparison: .isOneOf(values)) }
+    }
+
+    /// Whether the set may name `count` values more; told once where it may not.
+    private func hasRoom(for count: Int, at place: SourceRange) -> Bool {
+        let before = vocabulary.values
+        vocabulary.values += count
+        if vocabulary.values <= Vocabulary.maximumValues { return true }
+        if before <= Vocabulary.maximumValues {
+            findings.error(
+                "from here on the matches name more than \(Vocabulary.maximumValues) values", at: place,
+                help: "the values of a list count each time it is used")
+        }
+        return false
     }
 
     private func list(_ value: TextCut, _ declared: SignalCatalogue.Declared?) -> AttributeTest? {
@@ -232,7 +248,7 @@ struct TestReader {
             }
             return nil
         }
-        guard let declared else { return nil }
+        guard let declared, hasRoom(for: elements.count, at: value.place) else { return nil }
         var values: [AttributeValue] = []
         var seen: Set<AttributeValue> = []
         for element in elements {

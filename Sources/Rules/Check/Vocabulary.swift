@@ -9,6 +9,12 @@ final class Vocabulary {
     var states = NameTable<StateNames>("state")
     var rules = NameTable<Void>("rule")
 
+    /// Values after "=" in the matches of one set, at most, a list's counted each time it is used: what a set costs in memory
+    /// is bounded, however small its files are.
+    static let maximumValues = 200_000
+    /// So many are named so far.
+    var values = 0
+
     /// A file could not be read: what is not known may stand there, so nobody is told that it does not exist.
     var isIncomplete = false
 }

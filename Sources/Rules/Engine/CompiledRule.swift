@@ -23,6 +23,8 @@ struct CompiledRule: Sendable {
     /// N of shape C; 0 for the others.
     var count: Int
     var same: [AttributeName]
+    /// The types of `unless`: what a gap may have hidden.
+    var answers: Set<SignalType>
     /// `while`, or `when` of shape D; empty where there is none.
     var condition: [Condition.Term]
     var at: DaySpan?
@@ -96,6 +98,7 @@ extension CompiledRule {
         category = rule.category
         topic = rule.topic
         same = form == .lasts ? [] : rule.same
+        answers = Set(rule.shape.unless.map(\.type))
         if case .lasts(let when, _, _) = rule.shape {
             condition = when.terms
         } else {

@@ -23,12 +23,14 @@ public struct EngineCounts: Hashable, Sendable {
     public var cutKeys = 0
     /// Waits and rings given up because signals of a long gap were not received.
     public var droppedByGap = 0
-    /// Waits of shape D that went on after a gap, because the state was found as it had been.
+    /// Waits of shape D that went on over a long gap, because the state was found as it had been.
     public var assumed = 0
     /// Values that a pattern could not decide within its limits; they do not match.
     public var patternLimits = 0
     /// Timers that ran more than `RuleEngine.lateMilliseconds` after their deadline.
     public var lateTimers = 0
+    /// Attendants' verdicts that found no intervention of this lane, or one too long ago.
+    public var strayVerdicts = 0
 
     public init() {}
 }

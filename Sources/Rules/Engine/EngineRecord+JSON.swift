@@ -19,6 +19,8 @@ extension EngineRecord {
                 json.member("value", orNull: state.value)
                 json.member("since", state.since)
                 json.member("remembered", orNull: state.remembered)
+                if state.remembered != nil { json.member("resync", state.resyncUntil) }
+                if state.isAssumed { json.member("assumed", true) }
             }
             json.list("memory", rules) { json, rule in rule.write(to: &json) }
             json.list("strays", strays) { json, stray in
@@ -51,7 +53,8 @@ extension EngineRecord {
         states = try reader.list("states") { state throws(SnapshotFault) in
             StateRecord(
                 name: try state.text("name"), value: state.value["value"]?.text, since: try state.int("since"),
-                remembered: state.value["remembered"]?.text)
+                remembered: state.value["remembered"]?.text, resyncUntil: state.value["resync"]?.int ?? .min,
+                isAssumed: state.value["assumed"]?.bool ?? false)
         }
         rules = try reader.list("memory") { rule throws(SnapshotFault) in try RuleRecord(rule) }
         strays = try reader.list("strays") { stray throws(SnapshotFault) in
@@ -88,6 +91,7 @@ extension RuleRecord {
                 json.traces(lasting.traces)
                 json.member("suspended", lasting.isSuspended)
                 json.member("broken", lasting.isBroken)
+                if lasting.isAssumed { json.member("assumed", true) }
             }
         }
         if !active.isEmpty { json.list("active", active) { json, active in active.write(to: &json) } }
@@ -114,7 +118,7 @@ extension RuleRecord {
             self.lasting = LastingRecord(
                 phase: phase, start: try lasting.int("start"), timer: lasting.timer("timer"),
                 traces: try lasting.traces(), isSuspended: value["suspended"]?.bool ?? false,
-                isBroken: value["broken"]?.bool ?? false)
+                isBroken: value["broken"]?.bool ?? false, isAssumed: value["assumed"]?.bool ?? false)
         }
         active = try reader.list("active", isOptional: true) { one throws(SnapshotFault) in try ActiveRecord(one) }
         clears = try reader.list("clears", isOptional: true) { clear throws(SnapshotFault) in
@@ -145,6 +149,7 @@ extension ActiveRecord {
         json.member("remote", intervention.remoteResolvable)
         json.member("shadow", intervention.shadow)
         json.member("lateBy", orNull: intervention.lateBy)
+        if intervention.assumed { json.member("assumed", true) }
         json.member("expires", orNull: intervention.expires?.milliseconds)
         json.member("raisedAt", raisedAt)
         json.member("toldAt", toldAt)
@@ -170,6 +175,7 @@ extension ActiveRecord {
             phase: reader.value["phase"]?.text, remoteResolvable: reader.value["remote"]?.bool ?? false,
             shadow: reader.value["shadow"]?.bool ?? false, lateBy: reader.value["lateBy"]?.int,
             expires: reader.value["expires"]?.int.map { WallInstant(milliseconds: $0) })
+        intervention.assumed = reader.value["assumed"]?.bool ?? false
         // Absent in snapshots of versions that told one topic alone.
         intervention.earlierTopics = (reader.value["topics"]?.elements ?? []).compactMap(\.text)
             .suffix(Intervention.maximumEarlierTopics)

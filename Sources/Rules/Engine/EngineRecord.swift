@@ -24,6 +24,8 @@ struct StateRecord: Hashable, Sendable {
     var value: String?
     var since: Int64
     var remembered: String?
+    var resyncUntil: Int64
+    var isAssumed: Bool
 }
 
 struct RuleRecord: Hashable, Sendable {
@@ -56,6 +58,7 @@ struct LastingRecord: Hashable, Sendable {
     var traces: [Trace]
     var isSuspended: Bool
     var isBroken: Bool
+    var isAssumed: Bool
 }
 
 struct ActiveRecord: Hashable, Sendable {
@@ -100,7 +103,8 @@ extension RuleEngine {
             }
             record.states.append(
                 StateRecord(
-                    name: names.name, value: name(state.value), since: state.since, remembered: name(state.remembered)))
+                    name: names.name, value: name(state.value), since: state.since, remembered: name(state.remembered),
+                    resyncUntil: state.resyncUntil, isAssumed: state.isAssumed))
         }
         let slots = timers.bySlot
         for (rule, memory) in zip(table.rules, memory) {
@@ -129,7 +133,7 @@ extension RuleEngine {
             let lasting = memory.lasting
             record.lasting = LastingRecord(
                 phase: lasting.phase, start: lasting.start, timer: timer(lasting.timer), traces: lasting.traces,
-                isSuspended: lasting.isSuspended, isBroken: lasting.isBroken)
+                isSuspended: lasting.isSuspended, isBroken: lasting.isBroken, isAssumed: lasting.isAssumed)
         }
         memory.active.forEach { key, active in
             record.active.append(

@@ -19,6 +19,10 @@ extension RuleEngine {
         var next = RuleEngine(old, table: new, taking: .adopting)
         next.counts = counts
         next.changes = changes
+        if noting != nil {
+            next.noting = noting
+            next.noteAdoption(of: self)
+        }
         next.settleStrays()
         next.armNewLasting()
         next.tellChangedTexts()
@@ -53,12 +57,10 @@ extension RuleEngine {
     private mutating func armNewLasting() {
         for (place, rule) in table.rules.enumerated() where rule.form == .lasts && memory[place].holds {
             guard memory[place].lasting.phase == .idle else { continue }
-            let start = rule.condition.map { states[$0.state].since }.max() ?? now
-            memory[place].lasting.phase = .armed
-            memory[place].lasting.start = start
-            let timer = TimerHeap.Timer(purpose: .lasting, rule: Int32(place))
-            let handle = arm(timer, start, rule.wait, nil, .adopting)
-            memory[place].lasting.timer = handle
+            armLasting(place, from: stateStart(place))
+            if noting != nil { noteHolds(place) }
+            // After a short gap the state is doubtful for a new rule as for an old one.
+            if rule.condition.contains(where: { states[$0.state].isDoubtful }) { suspend(place) }
         }
     }
 

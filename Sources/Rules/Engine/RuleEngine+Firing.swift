@@ -28,22 +28,27 @@ extension RuleEngine {
             now < Self.sum(at, cooldown)
         {
             counts.suppressedByCooldown += 1
+            if noting != nil { note(place, key, .inCooldown(until: LaneInstant(milliseconds: Self.sum(at, cooldown)))) }
             return .suppressed
         }
         if let end = table.rules[place].silencedUntil, wallNow < end {
             counts.suppressedBySilence += 1
+            if noting != nil { note(place, key, .silenced(until: end)) }
             return .suppressed
         }
         if let span = table.rules[place].at, !span.contains(wallNow, table.localTime) {
             counts.suppressedByTime += 1
+            if noting != nil { noteOutsideHours(place, key, span) }
             return .suppressed
         }
         if isMuted(place) {
             counts.suppressedByMute += 1
+            if noting != nil { noteMuted(place, key) }
             return .muted
         }
         guard hasRoom(place) else {
             counts.suppressedByLimit += 1
+            if noting != nil { note(place, key, .tooManyActive) }
             return .suppressed
         }
         return .raised
@@ -68,11 +73,12 @@ extension RuleEngine {
         let rule = table.rules[place]
         let parts = parts(of: key, rule)
         let wall = wallNow
-        let intervention = Intervention(
+        var intervention = Intervention(
             id: newID(rule, parts), rule: rule.id, title: rule.title, category: rule.category,
             severity: rule.severity, topic: rule.topic, key: parts, raisedAt: wall, evidence: [], phase: phase,
-            remoteResolvable: rule.isRemote, shadow: rule.isShadow, lateBy: late,
+            remoteResolvable: rule.isRemote, shadow: rule.isShadow, lateBy: nil,
             expires: rule.clearAfter.map { WallInstant(milliseconds: Self.sum(wall.milliseconds, $0)) })
+        intervention.assumed = memory[place].lasting.isAssumed
         let active = memory[place].active.append(
             key,
             ActiveIntervention(
@@ -94,6 +100,8 @@ extension RuleEngine {
                 at: Self.sum(now, after),
                 TimerHeap.Timer(purpose: .clearAfter, rule: Int32(place), place: Int32(active)))
         }
+        if noting != nil { note(place, key, .raised(rule.severity, lateBy: late)) }
+        intervention.lateBy = late
         tell(.raise, intervention, signal, traces)
     }
 
@@ -115,6 +123,9 @@ extension RuleEngine {
         guard let told = memory[place].active[known]?.toldAt else { return }
         counts.repeats += 1
         memory[place].active[known]?.intervention.repeats += 1
+        if noting != nil, let times = memory[place].active[known]?.intervention.repeats {
+            note(place, memory[place].active.key(at: known), .repeated(times: times))
+        }
         if let trace { memory[place].active[known]?.traces.keep(trace) }
         if Self.difference(now, told) >= Self.repeatMilliseconds {
             update(place, known, .update, signal)
@@ -131,19 +142,27 @@ extension RuleEngine {
         memory[place].active[known]?.isEscalated[number] = true
         memory[place].active[known]?.intervention.severity = escalation.severity
         memory[place].active[known]?.intervention.move(to: escalation.topic, shadow: table.rules[place].isShadow)
-        if let late { memory[place].active[known]?.intervention.lateBy = late }
         counts.escalated += 1
-        update(place, known, .escalate, nil)
+        if noting != nil {
+            let steps = table.rules[place].escalations.count
+            let kind = Note.Kind.escalated(step: number + 1, of: steps, escalation.severity, lateBy: late)
+            note(place, memory[place].active.key(at: known), kind)
+        }
+        update(place, known, .escalate, nil, late: late)
     }
 
     /// Tells about an active intervention as it is now.
-    mutating func update(_ place: Int, _ known: Int, _ kind: Change.Kind, _ signal: StampedSignal?) {
+    mutating func update(
+        _ place: Int, _ known: Int, _ kind: Change.Kind, _ signal: StampedSignal?, late: Int64? = nil
+    ) {
         guard var active = memory[place].active[known] else { return }
         active.intervention.state = .updated
         active.intervention.revision += 1
         active.intervention.phase = phase
         active.toldAt = now
         memory[place].active[known] = active
+        // Of this change alone: a replay after a crash runs timers at another moment, and must tell the same later.
+        active.intervention.lateBy = late
         tell(kind, active.intervention, signal, active.traces)
     }
 
@@ -182,6 +201,7 @@ extension RuleEngine {
         intervention.reason = reason
         intervention.phase = phase
         counts.cleared += 1
+        if noting != nil { noteCleared(gone, reason) }
         tell(.clear, intervention, signal, gone.traces)
     }
 

@@ -51,8 +51,10 @@ extension RuleEngine {
                 Int32(value.flatMap { names.values.firstIndex(of: $0) } ?? -1)
             }
             let value = place(record.value)
+            let remembered = place(record.remembered)
             states[number] = StateMemory(
-                value: value, since: record.since, remembered: value < 0 ? place(record.remembered) : -1)
+                value: value, since: record.since, remembered: value < 0 || value == remembered ? remembered : -1,
+                resyncUntil: record.resyncUntil, isAssumed: record.isAssumed)
         }
         for place in memory.indices { memory[place].holds = conditionHolds(place) }
     }
@@ -90,11 +92,11 @@ extension RuleEngine {
         var lasting = Lasting()
         lasting.start = record.start
         lasting.traces = record.traces.suffix(2)
+        lasting.isAssumed = record.isAssumed
         if record.isSuspended {
             lasting.phase = record.phase
             lasting.isSuspended = true
             lasting.isBroken = record.isBroken
-            memory[place].holds = false
         } else if memory[place].holds {
             lasting.phase = record.phase
         }

@@ -15,12 +15,13 @@ extension RuleEngine {
                 continue
             }
             let old = states[state]
-            if old.value == entry.value { continue }
-            if old.remembered >= 0, old.remembered == entry.value {
+            if old.value == entry.value && !old.isDoubtful { continue }
+            if old.remembered == entry.value, now <= old.resyncUntil {
                 states[state].value = entry.value
                 states[state].remembered = -1
+                if old.value < 0 { states[state].isAssumed = true }
             } else {
-                if old.remembered >= 0 { breakSuspended(namedBy: state) }
+                if old.isDoubtful { breakSuspended(namedBy: state) }
                 states[state] = StateMemory(value: entry.value, since: now)
             }
             touched.append(Int32(state))
@@ -49,20 +50,21 @@ extension RuleEngine {
 
     private mutating func compare(_ place: Int, _ signal: StampedSignal) {
         let holds = conditionHolds(place)
-        if memory[place].lasting.isSuspended {
-            if holds || isRefuted(place) { wake(place, holds, signal) }
-            return
-        }
+        if memory[place].lasting.isSuspended { return settle(place, holds, signal) }
         guard holds != memory[place].holds else { return }
         memory[place].holds = holds
         switch table.rules[place].form {
-        case .atOnce: break
+        case .atOnce:
+            if noting != nil { noteGuard(place, opened: holds) }
         case .noAnswer, .tooMany:
+            if noting != nil { noteGuard(place, opened: holds) }
             if !holds { dropWaits(place) }
         case .lasts:
             if holds {
-                armLasting(place, signal)
+                // Now, or, where a gap's resync has confirmed what was before it, when it began.
+                armLasting(place, signal, from: stateStart(place))
             } else {
+                if noting != nil { noteEnded(place) }
                 disarmLasting(place)
                 memory[place].lasting.traces = []
                 clearAll(place, .stateEnded, signal)
@@ -70,18 +72,22 @@ extension RuleEngine {
         }
     }
 
-    /// D: starts the wait at this moment, with a new beginning of its evidence.
-    mutating func armLasting(_ place: Int, _ signal: StampedSignal) {
+    /// D: starts the wait at `start`, with a new beginning of its evidence.
+    mutating func armLasting(_ place: Int, _ signal: StampedSignal, from start: Int64) {
         disarmLasting(place)
         memory[place].lasting.traces = [Trace(signal)]
-        armLasting(place)
+        armLasting(place, from: start)
+        if noting != nil { noteHolds(place) }
     }
 
-    private mutating func armLasting(_ place: Int) {
+    mutating func armLasting(_ place: Int, from start: Int64) {
         memory[place].lasting.phase = .armed
-        memory[place].lasting.start = now
-        memory[place].lasting.timer = timers.arm(
-            at: Self.sum(now, table.rules[place].wait), TimerHeap.Timer(purpose: .lasting, rule: Int32(place)))
+        memory[place].lasting.start = start
+        memory[place].lasting.isSuspended = false
+        memory[place].lasting.isBroken = false
+        memory[place].lasting.isAssumed = start < now && isAssumed(place)
+        let timer = TimerHeap.Timer(purpose: .lasting, rule: Int32(place))
+        memory[place].lasting.timer = arm(timer, start, table.rules[place].wait, nil, .adopting)
     }
 
     mutating func disarmLasting(_ place: Int) {
@@ -117,25 +123,35 @@ extension RuleEngine {
         case .atOnce: break
         case .noAnswer, .tooMany:
             if let key {
-                if let wait = memory[place].waits.find(key) { dropWait(place, wait) }
+                if let wait = memory[place].waits.find(key) {
+                    if noting != nil { noteAnswered(place, wait) }
+                    dropWait(place, wait)
+                } else if noting != nil, table.rules[place].form == .noAnswer, !memory[place].waits.isEmpty {
+                    note(place, key, .otherWaits(table.rules[place].same.map(\.name)))
+                }
             } else {
+                if noting != nil { noteAllAnswered(place) }
                 dropWaits(place)
             }
             guard table.rules[place].form == .noAnswer, !memory[place].active.isEmpty else { return }
             if let key { clear(place, key, .answered, signal) } else { clearAll(place, .answered, signal) }
         case .lasts:
-            guard memory[place].holds, !memory[place].lasting.isSuspended else { return }
+            guard memory[place].holds else { return }
+            if noting != nil { noteRestarted(place) }
             disarmLasting(place)
             if !memory[place].active.isEmpty { clearAll(place, .answered, signal) }
             // What began the state stays, the newest U stands for those before it.
             if memory[place].lasting.traces.count > 1 { memory[place].lasting.traces.removeLast() }
             memory[place].lasting.traces.append(Trace(signal))
-            armLasting(place)
+            armLasting(place, from: now)
         }
     }
 
     mutating func on(_ place: Int, _ key: InstanceKey, _ signal: StampedSignal) {
-        guard memory[place].holds else { return }
+        guard memory[place].holds else {
+            if noting != nil { noteGuardClosed(place) }
+            return
+        }
         switch table.rules[place].form {
         case .atOnce: _ = fire(place, key, [Trace(signal)], signal)
         case .noAnswer: armWait(place, key, signal)
@@ -145,8 +161,15 @@ extension RuleEngine {
     }
 
     private mutating func armWait(_ place: Int, _ key: InstanceKey, _ signal: StampedSignal) {
-        guard memory[place].waits.find(key) == nil else { return }
+        if let known = memory[place].waits.find(key) {
+            if noting != nil, let since = memory[place].waits[known]?.since {
+                let until = LaneInstant(milliseconds: Self.sum(since, table.rules[place].wait))
+                note(place, key, .waitsAlready(until: until))
+            }
+            return
+        }
         if memory[place].waits.count >= Self.maximumKeys, let oldest = memory[place].waits.first {
+            if noting != nil { noteDropped(place, oldest, .keyLimit) }
             dropWait(place, oldest)
             counts.droppedKeys += 1
         }
@@ -154,6 +177,9 @@ extension RuleEngine {
         memory[place].waits[wait]?.timer = timers.arm(
             at: Self.sum(now, table.rules[place].wait),
             TimerHeap.Timer(purpose: .wait, rule: Int32(place), place: Int32(wait)))
+        if noting != nil {
+            note(place, key, .waits(until: LaneInstant(milliseconds: Self.sum(now, table.rules[place].wait))))
+        }
     }
 
     private mutating func push(_ place: Int, _ key: InstanceKey, _ signal: StampedSignal) {
@@ -168,9 +194,9 @@ extension RuleEngine {
         }
         memory[place].waits[wait]?.since = now
         memory[place].waits[wait]?.traces.keepNewest(Trace(signal), atMost: min(count, [Trace].maximum))
-        guard let oldest = memory[place].waits[wait]?.ring.push(now, limit: count),
-            Self.difference(now, oldest) <= within
-        else { return }
+        let oldest = memory[place].waits[wait]?.ring.push(now, limit: count)
+        if noting != nil { noteCount(place, wait) }
+        guard let oldest, Self.difference(now, oldest) <= within else { return }
         let traces = memory[place].waits.remove(at: wait)?.traces ?? []
         _ = fire(place, key, traces, signal)
     }
@@ -183,6 +209,7 @@ extension RuleEngine {
             memory[place].waits.remove(at: first)
         }
         if memory[place].waits.count >= Self.maximumKeys, let oldest = memory[place].waits.first {
+            if noting != nil { noteDropped(place, oldest, .keyLimit) }
             memory[place].waits.remove(at: oldest)
             counts.droppedKeys += 1
         }
@@ -217,7 +244,8 @@ extension RuleEngine {
     /// By how much the timer ran too late, where that is worth telling.
     private mutating func lateness(_ timer: TimerHeap.Timer, _ deadline: Int64) -> Int64? {
         let late = Self.sum(timer.late, max(0, ranAt.map { Self.difference($0, deadline) } ?? 0))
-        guard late > Self.lateMilliseconds else { return nil }
+        // What came due in a gap, or before a reload, is late for a reason that people should know.
+        guard late > (timer.late > 0 || isResuming ? 0 : Self.lateMilliseconds) else { return nil }
         counts.lateTimers += 1
         return late
     }

@@ -10,7 +10,7 @@ public struct RuleEngine: Sendable {
     public static let maximumKeys = 1000
     /// Most interventions that are active at once, and as many of shadow rules; more are not raised.
     public static let maximumActive = 1000
-    /// A timer that runs later than this says so in `Intervention.lateBy`.
+    /// A timer that runs later than this says so in `Intervention.lateBy`; one that came due in a gap always does.
     public static let lateMilliseconds: Int64 = 1000
     /// A repeat makes a message when the last one about the intervention is this old.
     public static let repeatMilliseconds: Int64 = 60_000
@@ -48,6 +48,10 @@ public struct RuleEngine: Sendable {
     var changes: [Change] = []
     /// The real moment at which timers are run, where the caller said so.
     var ranAt: Int64?
+    /// Whether notes are made of what happens to rules, and those made: to explain, to test. Not part of a snapshot.
+    public var noting: Noting?
+    /// Timers that came due in a gap are run.
+    var isResuming = false
     /// Empty between steps; kept for its memory.
     private var found: [Int32] = []
 
@@ -161,6 +165,7 @@ public struct RuleEngine: Sendable {
     @inline(__always)
     private mutating func apply(_ signal: StampedSignal) {
         if signal.signal.type == table.phaseType { notePhase(signal.signal) }
+        if noting != nil { noting?.cause = signal }
         if signal.signal.type == table.verdictType { noteVerdict(signal.signal) }
         // Taken out while it is walked, so that the acts below own the engine alone.
         var found = self.found
@@ -176,7 +181,9 @@ public struct RuleEngine: Sendable {
             counts.patternLimits += tally.limitExceeded
         }
         self.found = found
+        if noting != nil { noteMisses(signal) }
         if !muted.isEmpty { fireUnmuted() }
+        if noting != nil { noting?.cause = nil }
     }
 
     private mutating func notePhase(_ signal: Signal) {
@@ -188,7 +195,7 @@ public struct RuleEngine: Sendable {
         guard case .text(let id)? = signal[.intervention], case .text(let text)? = signal[.verdict],
             let intervention = LaneUUID(id), let verdict = Verdict(rawValue: text)
         else { return }
-        ledger.judge(intervention, verdict)
+        if !ledger.judge(intervention, verdict) { counts.strayVerdicts += 1 }
     }
 
     /// 2a to 2d: `found` is ascending, which is the order of the phases and in each of the places.
@@ -210,7 +217,11 @@ public struct RuleEngine: Sendable {
             case .unless: unless(Int(entry.subject), key, signal)
             case .on:
                 // Without its key a signal does not match M.
-                if let key { on(Int(entry.subject), key, signal) }
+                if let key {
+                    on(Int(entry.subject), key, signal)
+                } else if noting != nil {
+                    noteNoKey(Int(entry.subject), signal.signal)
+                }
             }
         }
     }

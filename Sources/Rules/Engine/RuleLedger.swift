@@ -76,8 +76,6 @@ struct RuleLedger: Sendable {
     private var raised: [Raised] = []
     private var oldest = 0
     private var places: [LaneUUID: Int32] = [:]
-    /// Verdicts that found no rule: of another lane, too old, or given twice.
-    private(set) var strayVerdicts = 0
 
     struct Raised: Hashable, Sendable {
         var id: LaneUUID
@@ -109,12 +107,10 @@ struct RuleLedger: Sendable {
 
     mutating func suppressed(_ place: Int) { tallies[place].suppressed += 1 }
 
-    /// An attendant's verdict. Of several about one intervention the last counts.
-    mutating func judge(_ id: LaneUUID, _ verdict: Verdict) {
-        guard let place = places[id].map({ Int($0) }) else {
-            strayVerdicts += 1
-            return
-        }
+    /// An attendant's verdict. Of several about one intervention the last counts. False where it finds no rule: the
+    /// intervention is of another lane, or too long ago.
+    mutating func judge(_ id: LaneUUID, _ verdict: Verdict) -> Bool {
+        guard let place = places[id].map({ Int($0) }) else { return false }
         let rule = raised[place].rule
         let before = raised[place].verdict
         raised[place].verdict = verdict
@@ -122,6 +118,7 @@ struct RuleLedger: Sendable {
             if let before { tally[before] -= 1 }
             tally[verdict] += 1
         }
+        return true
     }
 
     private mutating func change(_ rule: Int32, _ body: (inout RuleTally) -> Void) {

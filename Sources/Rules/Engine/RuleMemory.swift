@@ -93,10 +93,12 @@ struct Lasting: Sendable {
     var start: Int64 = 0
     var timer = TimerHeap.Handle.none
     var traces: [Trace] = []
-    /// A gap has made the state unknown; the wait goes on once it is known again.
+    /// A gap has made the state doubtful; the wait goes on once a signal has settled it.
     var isSuspended = false
-    /// While suspended, the state was found to be another than before.
+    /// While suspended, the state was found to be another than before, or was not confirmed in time: the wait begins anew.
     var isBroken = false
+    /// The wait goes on over a long gap: nobody saw that the state held all along.
+    var isAssumed = false
 }
 
 /// An intervention that is raised, and what the engine needs to end it.
@@ -138,6 +140,14 @@ struct StateMemory: Hashable, Sendable {
     var value: Int32 = -1
     /// When it took that value.
     var since: Int64 = 0
-    /// After a long gap: the value it had before, until a signal confirms or replaces it; else -1.
+    /// After a gap: the value it had before, until a signal confirms or replaces it; else -1. After a short gap it is
+    /// also the value; after a long one the state is unknown.
     var remembered: Int32 = -1
+    /// The last moment at which a signal with that value confirms it; after it the same value is a new one.
+    var resyncUntil: Int64 = .min
+    /// Its value was confirmed after a long gap: `since` is from before it.
+    var isAssumed = false
+
+    /// A gap was before its last signal.
+    var isDoubtful: Bool { remembered >= 0 }
 }

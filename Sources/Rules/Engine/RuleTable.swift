@@ -12,6 +12,9 @@ public final class RuleTable: Sendable {
 
     /// In the order of the places.
     let rules: [CompiledRule]
+    /// The same as the files have them, to explain them.
+    let written: [Rule]
+    let declared: [StateDeclaration]
     let states: [StateNames]
     /// By state: the places of the rules whose condition names it, ascending.
     let namedBy: [[Int32]]
@@ -29,6 +32,8 @@ public final class RuleTable: Sendable {
     struct StateNames: Sendable {
         var name: String
         var values: [String]
+        /// By value: the types of the signals that set it.
+        var setBy: [Set<SignalType>]
     }
 
     /// Compiles `set` for `lane`. `localTime` says what `at` means; tests and replays use UTC.
@@ -60,10 +65,16 @@ public final class RuleTable: Sendable {
         self.lane = lane
         self.digest = set.digest
         self.rules = rules
+        written = sources
+        declared = set.states
         self.placeByID = placeByID
         self.namedBy = namedBy
         self.localTime = localTime
-        states = set.states.map { StateNames(name: $0.name, values: $0.values.map(\.name)) }
+        states = set.states.map { state in
+            StateNames(
+                name: state.name, values: state.values.map(\.name),
+                setBy: state.values.map { Set($0.setBy.map(\.type)) })
+        }
         index = SignalIndex(states: set.states, rules: sources)
         source = lane.source
         phaseType = SignalType("pos.state")
@@ -77,6 +88,9 @@ public final class RuleTable: Sendable {
 
     /// Ids of the rules that run on this lane, in the order of their places.
     public var ruleIDs: [String] { rules.map(\.id) }
+
+    /// Whether the rule called `id` runs on this lane.
+    public func runs(_ id: String) -> Bool { placeByID[id] != nil }
 
     func place(of id: String) -> Int? { placeByID[id] }
 }

@@ -65,6 +65,13 @@ public struct Replay: Sendable {
     public static let maximumLine = 1 << 20
 
     public private(set) var counts = Counts()
+    /// Set before the first signal: what each lane's engine makes notes of, to explain it.
+    public var noting: Noting?
+    /// Set before the first signal: the other lanes' signals are read, and nothing more.
+    public var onlyLane: String?
+    /// Set before the first signal: signals after this moment are read, and nothing more; deadlines up to it, itself included,
+    /// have run at the end.
+    public var stop: LaneInstant?
     private let set: RuleSet
     private let store: String
     private let defaultLane: String
@@ -203,6 +210,8 @@ public struct Replay: Sendable {
         counts.signals += 1
         counts.ignored += line.ignored.count
         let signal = Signal(line.type, line.attributes, feed: line.feed ?? .pos, traceparent: line.traceparent)
+        if let onlyLane, lanes[lane].name != onlyLane { return }
+        if let stop, at > stop { return }
         let step = lanes[lane].engine.step(
             StampedSignal(number: number, at: at, wall: WallInstant(milliseconds: time), signal: signal))
         if !step.changes.isEmpty { lanes[lane].keep(step.changes) }
@@ -217,8 +226,9 @@ public struct Replay: Sendable {
         }
         let table = RuleTable(set, lane: LaneIdentity(store: store, lane: name))
         latest = lanes.count
-        lanes.append(
-            Track(name: name, engine: RuleEngine(table: table), episodes: keepsEpisodes ? EpisodeLog() : nil))
+        var engine = RuleEngine(table: table)
+        engine.noting = noting
+        lanes.append(Track(name: name, engine: engine, episodes: keepsEpisodes ? EpisodeLog() : nil))
         laneByName[name] = latest
         return latest
     }
@@ -301,6 +311,17 @@ public struct Replay: Sendable {
         return late.map { waiting[$0].1 }
     }
 
+    /// The moment of the first signal; nil before it.
+    public var start: LaneInstant? { counts.signals == 0 ? nil : LaneInstant(milliseconds: first) }
+
+    /// The moment of the last signal; nil before the first.
+    public var end: LaneInstant? { counts.signals == 0 ? nil : LaneInstant(milliseconds: last) }
+
+    /// The lanes that the recording holds and their engines, by name.
+    public var engines: [(lane: String, engine: RuleEngine)] {
+        lanes.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }.map { ($0.name, $0.engine) }
+    }
+
     /// Takes the last lines and gives the interventions instead of result lines, by lane: what comparisons are made of.
     public static func episodes(_ parts: inout [Replay]) throws(ReplayFault) -> RecordedEpisodes {
         for part in parts.indices { try parts[part].takeLastLine() }
@@ -331,7 +352,9 @@ public struct Replay: Sendable {
     private mutating func end(
         _ lane: Int, at last: Int64
     ) -> (lines: [(at: Int64, text: String)], deadlines: [RuleEngine.Deadline]) {
-        let due = lanes[lane].engine.idle(until: LaneInstant(milliseconds: last))
+        let due =
+            stop.map { lanes[lane].engine.idle(until: $0, inclusive: true) }
+            ?? lanes[lane].engine.idle(until: LaneInstant(milliseconds: last))
         lanes[lane].keep(due.changes)
         counts.raised += lanes[lane].engine.counts.raised
         let lines = lanes[lane].results

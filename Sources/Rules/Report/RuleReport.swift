@@ -158,9 +158,6 @@ extension RuleEngine {
             body((rule.id, rule.severity, rule.isShadow, memory[place].active.count, ledger.tallies[place]))
         }
     }
-
-    /// Verdicts that found no intervention of this lane, or one too long ago.
-    public var strayVerdicts: Int { ledger.strayVerdicts }
 }
 
 private struct RuleReporter {

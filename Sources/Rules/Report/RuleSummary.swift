@@ -59,12 +59,19 @@ struct RuleSummary {
         }.joined(separator: " and ")
     }
 
-    /// `payment.approved or payment.declined`
+    /// Of a longer list this many are named.
+    private static let named = 3
+
+    /// `payment.approved or payment.declined`; `touch, keypad, scan.read or 16 more`
     private static func text(_ matches: [Match]) -> String {
-        matches.map { match in
-            match.tests.isEmpty
-                ? match.type.name : "\(match.type.name) where \(match.tests.map(text).joined(separator: " and "))"
-        }.joined(separator: " or ")
+        let texts = matches.map(text)
+        guard texts.count > named + 1 else { return texts.joined(separator: " or ") }
+        return "\(texts.prefix(named).joined(separator: ", ")) or \(texts.count - named) more"
+    }
+
+    private static func text(_ match: Match) -> String {
+        if match.tests.isEmpty { return match.type.name }
+        return "\(match.type.name) where \(match.tests.map(text).joined(separator: " and "))"
     }
 
     private static func text(_ test: AttributeTest) -> String {

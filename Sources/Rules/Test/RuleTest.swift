@@ -15,6 +15,8 @@ public struct RuleTest: Sendable {
     public struct Outcome: Sendable {
         public var test: RuleTest
         public var found: [String]
+        /// What happened to the rules, where it was noted.
+        public var notes: [Note] = []
         public var passed: Bool { found == test.expected }
 
         /// Expected beside found: lines that both have begin with two blanks, one that only was expected with `- `, one
@@ -26,9 +28,21 @@ public struct RuleTest: Sendable {
     ///
     /// - Parameter reloads: the rule sets that `! reload` steps name.
     public func run(_ set: RuleSet, reloads: [String: RuleSet] = [:]) -> Outcome {
-        let identity = LaneIdentity(store: "0000", lane: lane)
-        let tables = reloads.mapValues { RuleTable($0, lane: identity) }
-        return Outcome(test: self, found: timeline.lines(RuleTable(set, lane: identity), reloads: tables))
+        run(table(set), reloads: reloads.mapValues { table($0) })
+    }
+
+    /// `set` as this test runs it. Tests of one lane can share it.
+    public func table(_ set: RuleSet) -> RuleTable {
+        RuleTable(set, lane: LaneIdentity(store: "0000", lane: lane))
+    }
+
+    /// - Parameter noting: which rules to make notes of; nil: none.
+    public func run(_ table: RuleTable, reloads: [String: RuleTable] = [:], noting: Noting? = nil) -> Outcome {
+        var noting = noting
+        let changes = timeline.run(table, reloads: reloads, noting: &noting)
+        let zero = timeline.zero
+        return Outcome(
+            test: self, found: changes.compactMap { ResultLine.text(of: $0, from: zero) }, notes: noting?.notes ?? [])
     }
 }
 

@@ -19,16 +19,11 @@ struct RuleTestReader {
         var steps: [TestStep] = []
         for node in mapping.list("given", of: "signals") {
             guard let text = mapping.text(node, "each line of \"given\""), let step = step(text, node) else { continue }
-            if let last = steps.last, step.after < last.end {
-                let away = last.end > last.after
-                findings.error(
-                    away
-                        ? "nothing is received before \(ResultLine.time(milliseconds: last.end)), while the lane is away"
-                        : "lines stand in order of time: this one is before \(ResultLine.time(milliseconds: last.end))",
-                    at: node.range)
-                continue
+            if let fault = TestOrder.fault(of: step, after: steps) {
+                findings.error(fault, at: node.range)
+            } else {
+                steps.append(step)
             }
-            steps.append(step)
         }
         let expected = mapping.list("expect", of: "result lines").compactMap { node in
             mapping.text(node, "each line of \"expect\"").flatMap { expectation($0, node) }
@@ -82,34 +77,58 @@ struct RuleTestReader {
     private func event(
         _ after: Int64, _ words: [LineWords.Word], _ mark: Range<Int>
     ) throws(GivenLine.Fault) -> TestStep {
-        let forms = "one of: ! restart 20s, ! suspend 5m, ! clock +1h, ! reload other.yaml"
+        let forms =
+            "one of: ! restart 20s, ! crash 20s, ! suspend 5m, ! gap scanner 3s, ! clock +1h, ! reload other.yaml"
+        let whole = mark.lowerBound..<(words.last?.range.upperBound ?? mark.upperBound)
+        if words.first?.text == "gap" {
+            guard words.count == 3 else {
+                throw GivenLine.Fault(
+                    message: "\"gap\" needs what is blind, and for how long: ! gap scanner 3s", range: whole)
+            }
+            return .gap(
+                after: after, source: try source(words[1]), length: try duration(words[2].text[...], words[2], "gap"))
+        }
         guard words.count == 2 else {
-            let end = words.last?.range.upperBound ?? mark.upperBound
-            throw GivenLine.Fault(
-                message: "an event is \"!\", its name and one word", range: mark.lowerBound..<end, help: forms)
+            throw GivenLine.Fault(message: "an event is \"!\", its name and one word", range: whole, help: forms)
         }
         let (name, word) = (words[0], words[1])
-        func duration(_ text: Substring) throws(GivenLine.Fault) -> Int64 {
-            guard let time = ResultLine.milliseconds(of: text), time > 0 else {
-                throw GivenLine.Fault(
-                    message: "\(Shown.quoted(name.text)) needs a duration (20s, 5m), not \(Shown.quoted(word.text))",
-                    range: word.range)
-            }
-            return time
-        }
+        func away() throws(GivenLine.Fault) -> Int64 { try duration(word.text[...], word, name.text) }
         switch name.text {
-        case "restart": return .restart(after: after, away: try duration(word.text[...]))
-        case "suspend": return .suspend(after: after, away: try duration(word.text[...]))
+        case "restart": return .restart(after: after, away: try away())
+        case "crash": return .crash(after: after, away: try away())
+        case "suspend": return .suspend(after: after, away: try away())
         case "reload": return .reload(after: after, file: word.text)
         case "clock":
-            if word.text.hasPrefix("+") { return .clock(after: after, by: try duration(word.text.dropFirst())) }
-            if word.text.hasPrefix("-") { return .clock(after: after, by: -(try duration(word.text.dropFirst()))) }
+            let by = word.text.dropFirst()
+            if word.text.hasPrefix("+") { return .clock(after: after, by: try duration(by, word, "clock")) }
+            if word.text.hasPrefix("-") { return .clock(after: after, by: -(try duration(by, word, "clock"))) }
             throw GivenLine.Fault(
                 message: "\"clock\" needs + or - before its duration (+1h, -5m), not \(Shown.quoted(word.text))",
                 range: word.range)
         default:
-            throw GivenLine.Fault(message: "no event \(Shown.quoted(name.text))", range: name.range, help: forms)
+            let names = ["restart", "crash", "suspend", "gap", "clock", "reload"]
+            let near = EditDistance.nearest(to: name.text, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+            throw GivenLine.Fault(message: "no event \(Shown.quoted(name.text))\(near)", range: name.range, help: forms)
         }
+    }
+
+    private func duration(
+        _ text: Substring, _ word: LineWords.Word, _ event: String
+    ) throws(GivenLine.Fault) -> Int64 {
+        guard let time = ResultLine.milliseconds(of: text), time > 0 else {
+            throw GivenLine.Fault(
+                message: "\"\(event)\" needs a duration (20s, 5m), not \(Shown.quoted(word.text))", range: word.range)
+        }
+        return time
+    }
+
+    private func source(_ word: LineWords.Word) throws(GivenLine.Fault) -> SignalSource {
+        if let source = SignalSource(word.text) { return source }
+        let near = EditDistance.nearest(to: word.text, among: SignalSource.names)
+        throw GivenLine.Fault(
+            message: "nothing is called \(Shown.quoted(word.text))" + (near.map { "; did you mean \"\($0)\"?" } ?? ""),
+            range: word.range,
+            help: "a kind of device or a feed: " + SignalSource.names.joined(separator: ", "))
     }
 
     // MARK: expect
@@ -159,5 +178,25 @@ struct RuleTestReader {
             report(error, node)
             return nil
         }
+    }
+}
+
+/// What may follow what in a test.
+private enum TestOrder {
+    /// Why `step` cannot come after `steps`; nil where it can.
+    static func fault(of step: TestStep, after steps: [TestStep]) -> String? {
+        if let last = steps.last, step.after < last.end {
+            let end = ResultLine.time(milliseconds: last.end)
+            return last.end > last.after
+                ? "nothing is received before \(end), while the lane is away"
+                : "lines stand in order of time: this one is before \(end)"
+        }
+        guard case .signal(let line) = step else { return nil }
+        for case .gap(let after, let source, let length) in steps
+        where line.after - after < length && source.types.contains(line.type) {
+            let end = ResultLine.time(milliseconds: after.addingReportingOverflow(length).partialValue)
+            return "\"\(line.type.name)\" is not received before \(end), while \(source.name) is blind"
+        }
+        return nil
     }
 }

@@ -5,6 +5,10 @@ public enum TestStep: Hashable, Sendable {
     case signal(GivenLine)
     /// `30s ! restart 20s`: the agent is gone for so long; it comes back from its snapshot.
     case restart(after: Int64, away: Int64)
+    /// `30s ! crash 20s`: as a restart, but without a snapshot at its end: the signals since the last one are run again.
+    case crash(after: Int64, away: Int64)
+    /// `30s ! gap scanner 3s`: one source is blind for so long, everything else goes on.
+    case gap(after: Int64, source: SignalSource, length: Int64)
     /// `30s ! suspend 5m`: the machine sleeps.
     case suspend(after: Int64, away: Int64)
     /// `30s ! clock +1h`: the wall clock is set.
@@ -16,14 +20,16 @@ public enum TestStep: Hashable, Sendable {
     public var after: Int64 {
         switch self {
         case .signal(let line): return line.after
-        case .restart(let after, _), .suspend(let after, _), .clock(let after, _), .reload(let after, _): return after
+        case .restart(let after, _), .crash(let after, _), .suspend(let after, _): return after
+        case .gap(let after, _, _), .clock(let after, _), .reload(let after, _): return after
         }
     }
 
-    /// When the lane can hear again.
+    /// When the lane can hear again. Of a gap of one source it is its beginning: the lane is awake.
     public var end: Int64 {
         switch self {
-        case .restart(let after, let away), .suspend(let after, let away): return after + away
+        case .restart(let after, let away), .crash(let after, let away), .suspend(let after, let away):
+            return after.addingReportingOverflow(away).overflow ? .max : after + away
         default: return after
         }
     }
@@ -50,6 +56,9 @@ public struct TestTimeline: Sendable {
         self.init(start: start, steps: given.map { .signal($0) }, length: length)
     }
 
+    /// When it ends, in milliseconds after `start`.
+    public var end: Int64 { max(length, steps.last?.end ?? 0) }
+
     /// The lane time of 0.
     public var zero: LaneInstant { LaneInstant(milliseconds: start.milliseconds) }
 
@@ -57,40 +66,17 @@ public struct TestTimeline: Sendable {
     ///
     /// - Parameter reloads: the tables that `! reload` steps name; one that is missing changes nothing.
     public func run(_ table: RuleTable, reloads: [String: RuleTable] = [:]) -> [Change] {
-        var engine = RuleEngine(table: table)
-        var table = table
-        var changes: [Change] = []
-        var clock: Int64 = 0
-        var number: Int64 = 0
-        func wall(_ at: LaneInstant) -> WallInstant {
-            WallInstant(milliseconds: at.advanced(byMilliseconds: clock).milliseconds)
-        }
-        for step in steps {
-            let end = zero.advanced(byMilliseconds: step.end)
-            switch step {
-            case .signal(let line):
-                number += 1
-                var signal = stamped(line, number: number)
-                signal.wall = wall(signal.at)
-                changes += engine.step(signal).changes
-            case .restart(let after, let away):
-                changes += engine.idle(until: zero.advanced(byMilliseconds: after)).changes
-                // A snapshot of our own can be read; if ever not, the lane goes on without the restart.
-                engine = (try? RuleEngine(restoring: engine.snapshot(), table: table)) ?? engine
-                changes += engine.resume(at: end, wall: wall(end), gapMilliseconds: away).changes
-            case .suspend(_, let away):
-                changes += engine.resume(at: end, wall: wall(end), gapMilliseconds: away).changes
-            case .clock(_, let by):
-                clock += by
-                changes += engine.resume(at: end, wall: wall(end), gapMilliseconds: 0).changes
-            case .reload(_, let file):
-                guard let other = reloads[file] else { continue }
-                table = other
-                changes += engine.adopt(other, at: end, wall: wall(end)).changes
-            }
-        }
-        let end = max(length, steps.last?.end ?? 0)
-        changes += engine.idle(until: zero.advanced(byMilliseconds: end), inclusive: true).changes
+        var noting: Noting?
+        return run(table, reloads: reloads, noting: &noting)
+    }
+
+    /// The same, with notes of what happened to the rules where `noting` is set.
+    public func run(_ table: RuleTable, reloads: [String: RuleTable], noting: inout Noting?) -> [Change] {
+        let mayCrash = steps.contains { if case .crash = $0 { true } else { false } }
+        var lane = TestLane(table, zero: zero, mayCrash: mayCrash, noting: noting)
+        for step in steps { lane.take(step, self, reloads) }
+        let changes = lane.end(at: end)
+        noting = lane.noting
         return changes
     }
 

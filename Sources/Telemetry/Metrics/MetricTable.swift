@@ -34,10 +34,6 @@ extension Metric {
     public static let suppressed = Metric(
         "lanewatch_rule_suppressed_total", .counter, "Times a rule fired and called nobody, by reason",
         labels: ["reason"])
-    public static let ruleLimits = Metric(
-        "lanewatch_rule_limits_total", .counter,
-        "Times a bound of the engine was reached: keys of a rule (the oldest is dropped), key_bytes (the value is cut), active interventions (one more is not raised), pattern (the value does not match)",
-        labels: ["limit"])
     public static let ruleInfo = Metric(
         "lanewatch_rule_info", .gauge, "Always 1; its labels tell a rule's severity, and whether it calls (on, shadow)",
         labels: ["rule", "severity", "mode"])
@@ -54,6 +50,18 @@ extension Metric {
     public static let verdictsStray = Metric(
         "lanewatch_verdicts_stray_total", .counter,
         "Verdicts that found no intervention of this lane, or one too long ago")
+    public static let droppedByGap = Metric(
+        "lanewatch_rule_dropped_by_gap_total", .counter,
+        "Waits and counts given up because an answer may have come unseen")
+    public static let assumed = Metric(
+        "lanewatch_rule_assumed_total", .counter,
+        "Waits that went on over a long gap because their state was found as it had been")
+    public static let lateTimers = Metric(
+        "lanewatch_rule_late_timers_total", .counter, "Timers that ran late enough to say so")
+    public static let ruleLimits = Metric(
+        "lanewatch_rule_limits_total", .counter,
+        "Times a bound of the engine was reached: keys of a rule (the oldest is dropped), key_bytes (the value is cut), active interventions (one more is not raised), pattern (the value does not match)",
+        labels: ["limit"])
     public static let detection = Metric(
         "lanewatch_detection_seconds", .histogram(delays),
         "From the receipt of a signal, or a timer's deadline, until its change was on disk")
@@ -94,6 +102,9 @@ extension Metric {
         "lanewatch_delivery_failures_total", .counter, "Failed delivery reports, by error", labels: ["error"])
     public static let deadLetters = Metric(
         "lanewatch_dead_letters_total", .counter, "Messages set aside because no broker will ever take them")
+    public static let unreadable = Metric(
+        "lanewatch_outbox_unreadable_total", .counter,
+        "Messages that were kept and cannot be read any more: the database is damaged")
     public static let producerRestarts = Metric(
         "lanewatch_producer_restarts_total", .counter, "Producers made anew after a failure")
     public static let acknowledgeDelay = Metric(
@@ -125,10 +136,12 @@ extension Metric {
 
     public static let table: [Metric] = [
         stageIn, stageOut, stageDropped, stageHeld, gaps, attributesIgnored, devicesAttached, signals, interventions,
-        interventionsOpen, suppressed, ruleLimits, ruleInfo, ruleFired, ruleActive, ruleLastFired, ruleVerdicts,
-        verdictsStray, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit, outboxMessages, outboxOldest,
+        interventionsOpen, suppressed, droppedByGap, assumed, lateTimers, ruleLimits, ruleInfo, ruleFired, ruleActive,
+        ruleLastFired, ruleVerdicts, verdictsStray, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
+        outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
-        deliveryFailures, deadLetters, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build, health,
+        deliveryFailures, deadLetters, unreadable, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build,
+        health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
     ]
 }

@@ -1,5 +1,3 @@
-import Lane
-
 /// A message's headers as one run of bytes, so that neither keeping nor sending takes them apart: for each the name's
 /// length (2 bytes, big-endian), the name, the value's length (4 bytes, big-endian), the value, all UTF-8.
 public struct HeaderBlock: Hashable, Sendable {
@@ -8,9 +6,15 @@ public struct HeaderBlock: Hashable, Sendable {
     /// Takes `bytes` as they were kept.
     public init(kept bytes: [UInt8]) { self.bytes = bytes }
 
-    public init(_ headers: [CloudEvent.Header] = []) {
+    /// An empty block with room for `count` bytes.
+    public init(reserving count: Int) {
         bytes = []
-        bytes.reserveCapacity(headers.reduce(96) { $0 + $1.name.utf8.count + $1.value.utf8.count + 6 })
+        bytes.reserveCapacity(count)
+    }
+
+    public init(_ headers: [CloudEvent.Header] = []) {
+        // Room for the two that the outbox adds.
+        self.init(reserving: headers.reduce(96) { $0 + $1.name.utf8.count + $1.value.utf8.count + 6 })
         for header in headers { append(header.name, header.value) }
     }
 
@@ -20,14 +24,23 @@ public struct HeaderBlock: Hashable, Sendable {
         var value = value
         name.withUTF8 { name in
             let count = min(name.count, 0xFFFF)
-            bytes.append(UInt8(truncatingIfNeeded: count >> 8))
-            bytes.append(UInt8(truncatingIfNeeded: count))
-            bytes.append(contentsOf: name[..<count])
+            withUnsafeBytes(of: UInt16(count).bigEndian) { bytes.append(contentsOf: $0) }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: name[..<count]))
         }
         value.withUTF8 { value in
-            for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: value.count >> shift)) }
+            withUnsafeBytes(of: UInt32(truncatingIfNeeded: value.count).bigEndian) { bytes.append(contentsOf: $0) }
             bytes.append(contentsOf: value)
         }
+    }
+
+    /// Where the header that begins at `place` of `block` ends; nil where there is no whole one.
+    public static func end(in block: UnsafeRawBufferPointer, of place: Int) -> Int? {
+        guard place >= 0, block.count - place >= 2 else { return nil }
+        let name = Int(UInt16(bigEndian: block.loadUnaligned(fromByteOffset: place, as: UInt16.self)))
+        let value = place + 2 + name
+        guard block.count - value >= 4 else { return nil }
+        let end = value + 4 + Int(UInt32(bigEndian: block.loadUnaligned(fromByteOffset: value, as: UInt32.self)))
+        return end <= block.count ? end : nil
     }
 
     /// The headers in order, up to the first byte that fits no header.
