@@ -2,10 +2,11 @@
 SWIFT_BUILD := swift build -j 2 --explicit-target-dependency-import-check error
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 FOR ?= 30s
+SECONDS ?= 60
 PREFIX ?= /usr
 KAFKA_TESTS := RealKafka
 
-.PHONY: help setup demo build release test unit test-kafka scenarios bench format check docs generate install clean
+.PHONY: help setup demo build release test unit test-kafka scenarios bench fuzz format check docs generate install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,12 +46,15 @@ bench: setup ## Print the benchmarks' tables: ratios against peers and floors of
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
 	Benchmarks/.build/release/lanewatch-bench --lanewatch .build-release/release/lanewatch $(ONLY)
 
+fuzz: setup ## Feed what reads others' bytes with bytes of all kinds (SECONDS=60, TARGETS="rules socket …")
+	@scripts/fuzz $(SECONDS) $(TARGETS)
+
 format: ## Format the sources
-	swift format -i -r Sources Tests Benchmarks/Sources Package.swift
+	swift format -i -r Sources Tests Benchmarks/Sources Fuzz/Sources Package.swift
 
 check: ## Format, lint and documentation checks
-	swift format lint -s -r Sources Tests Benchmarks/Sources Package.swift
-	shellcheck scripts/setup scripts/check-docs .ci/run
+	swift format lint -s -r Sources Tests Benchmarks/Sources Fuzz/Sources Package.swift
+	shellcheck scripts/setup scripts/check-docs scripts/fuzz .ci/run
 	scripts/check-docs
 
 generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions
@@ -69,4 +73,4 @@ install: release ## Install below PREFIX (/usr), DESTDIR honoured
 	.build-release/release/lanewatch manual bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lanewatch
 
 clean: ## Remove what was built
-	rm -rf .build .build-release Benchmarks/.build
+	rm -rf .build .build-release .build-fuzz .build-fuzz-address Benchmarks/.build

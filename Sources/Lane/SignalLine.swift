@@ -86,8 +86,12 @@ public struct SignalLine: Hashable, Sendable {
         _ name: UnsafeRawBufferPointer, _ scanner: inout JSONScanner, _ type: inout SignalType?
     ) throws(JSONFault) -> Bool {
         switch name.count {
-        case 1 where name.is("t"): at = LaneInstant(milliseconds: try integer(&scanner, "t"))
-        case 3 where name.is("seq"): number = try integer(&scanner, "seq")
+        case 1 where name.is("t"):
+            try once(at == nil, "t", scanner)
+            at = LaneInstant(milliseconds: try integer(&scanner, "t"))
+        case 3 where name.is("seq"):
+            try once(number == nil, "seq", scanner)
+            number = try integer(&scanner, "seq")
         case 3 where name.is("ack"):
             let isTrue = scanner.peek() == UInt8(ascii: "t")
             if isTrue { try scanner.word("true") } else { try scanner.word("false") }
@@ -100,13 +104,20 @@ public struct SignalLine: Hashable, Sendable {
             }
             guard type == nil else { throw JSONFault(message: "\"type\" twice", offset: raw.range.lowerBound) }
             type = found
-        case 4 where name.is("wall"): wall = WallInstant(milliseconds: try integer(&scanner, "wall"))
-        case 4 where name.is("lane"): lane = try scanner.string()
+        case 4 where name.is("wall"):
+            try once(wall == nil, "wall", scanner)
+            wall = WallInstant(milliseconds: try integer(&scanner, "wall"))
+        case 4 where name.is("lane"):
+            try once(lane == nil, "lane", scanner)
+            lane = try scanner.string()
         case 4 where name.is("feed"):
+            try once(feed == nil, "feed", scanner)
             let text = try scanner.string()
-            guard let kind = FeedKind(rawValue: text) else { throw scanner.fault("no feed \"\(text)\"") }
+            guard let kind = FeedKind(rawValue: text) else { throw scanner.fault("no feed \(Self.quoted(text))") }
             feed = kind
-        case 11 where name.is("traceparent"): traceparent = try scanner.string()
+        case 11 where name.is("traceparent"):
+            try once(traceparent == nil, "traceparent", scanner)
+            traceparent = try scanner.string()
         default: return false
         }
         return true
@@ -144,17 +155,29 @@ public struct SignalLine: Hashable, Sendable {
         attributes.append(attribute)
     }
 
+    /// A member that stands twice may be read as either, and readers would differ.
+    private func once(_ isFirst: Bool, _ name: StaticString, _ scanner: JSONScanner) throws(JSONFault) {
+        guard isFirst else { throw scanner.fault("\"\(name)\" twice") }
+    }
+
     private func integer(_ scanner: inout JSONScanner, _ name: StaticString) throws(JSONFault) -> Int64 {
         guard case .int(let value) = try scanner.number() else { throw scanner.fault("\"\(name)\" must be an int") }
         return value
     }
 
+    /// As messages show it: short, and without control characters, which a terminal would obey.
+    private static func quoted(_ text: String) -> String {
+        var json = JSONWriter()
+        json.value(String(text.prefix(64)))
+        return json.text
+    }
+
     private static func unknownType(_ name: String) -> String {
         let shown = String(name.prefix(64))
         guard let near = EditDistance.nearest(to: shown, among: SignalCatalogue.shipped.entries.map(\.name)) else {
-            return "no signal \"\(shown)\""
+            return "no signal \(quoted(name))"
         }
-        return "no signal \"\(shown)\"; did you mean \"\(near)\"?"
+        return "no signal \(quoted(name)); did you mean \"\(near)\"?"
     }
 }
 

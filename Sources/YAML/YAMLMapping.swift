@@ -26,6 +26,8 @@ public struct YAMLMapping {
     public let findings: Findings
     /// The keys that unknown ones were probably meant to be.
     private let meant: [String]
+    /// Where each key stands first. Nil for the few keys of most mappings, where looking at each is faster.
+    private let places: [String: Int]?
 
     /// Nil where `node` is no mapping; that is reported. Keys that are not in `keys` are reported, with the nearest known one or all
     /// of them, in the order of `keys`.
@@ -51,6 +53,7 @@ public struct YAMLMapping {
             if let near { meant.append(near) }
         }
         self.meant = meant
+        places = pairs.count > 16 ? Dictionary(zip(pairs.map(\.key), pairs.indices)) { first, _ in first } : nil
     }
 
     /// The value of `key`, null too, or nil where the key is absent.
@@ -65,6 +68,7 @@ public struct YAMLMapping {
 
     /// By index: a pair is large, and a loop over the pairs would copy each.
     private func place(of key: String) -> Int? {
+        if let places { return places[key] }
         for place in pairs.indices where pairs[place].key == key { return place }
         return nil
     }

@@ -40,11 +40,15 @@ import Testing
         ("{}", "no \"type\"; a signal needs one", 1),
         (#"{"type":"payment.start"}"#, "no signal \"payment.start\"; did you mean \"payment.started\"?", 10),
         (#"{"type":"zzz"}"#, "no signal \"zzz\"", 10),
+        (#"{"type":"zzz\u001b"}"#, #"no signal "zzz\u001b""#, 10),
+        (#"{"type":"touch","feed":"\u001b"}"#, #"no feed "\u001b""#, 32),
         (#"{"type":"touch","t":"x"}"#, "expected a value", 21),
         (#"{"type":"touch","ack":1}"#, "expected a value", 23),
         (#"["touch"]"#, "expected an object: {\"type\":\"…\", …}", 1),
         (#"{"type":"touch"} x"#, "expected nothing after the value", 18),
         (#"{"type":"touch","type":"touch"}"#, "\"type\" twice", 25),
+        (#"{"type":"touch","lane":"a","lane":"b"}"#, "\"lane\" twice", 35),
+        (#"{"t":1,"type":"touch","t":2}"#, "\"t\" twice", 27),
     ])
     func tellsTheFaultAndItsColumn(_ text: String, _ message: String, _ column: Int) {
         #expect(throws: SignalLineFault(message: message, column: column)) { try SignalLine(parsing: text) }

@@ -25,6 +25,13 @@ import YAML
 
     struct Missing: Error {}
 
+    /// Found by fuzzing: each test of a match looked at all the others, which took minutes.
+    @Test(.timeLimit(.minutes(3))) func aMatchWithThousandsOfTestsIsNoTrouble() throws {
+        let tests = [String](repeating: "x != 1", count: 90_000).joined(separator: " and ")
+        let set = try set("format: 1\nrules:\n  - {id: a, on: touch where \(tests), severity: info, clear_after: 1m}\n")
+        #expect(RuleTable(set, lane: LaneIdentity(store: "1", lane: "2")).ruleCount == 1)
+    }
+
     /// A small file may use a long list in many rules: what it costs in memory is bounded.
     @Test func theValuesOfASetAreCounted() throws {
         func diagnostics(_ rules: Int) -> [String] {

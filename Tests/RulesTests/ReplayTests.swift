@@ -155,6 +155,29 @@ import Testing
         #expect(parts.map(\.counts.signals).reduce(0, +) == 602)
     }
 
+    /// Found by fuzzing: one part passed the line over for its first lane, the other for its second, and nobody ran it.
+    @Test func aLineThatNamesTwoLanesIsNotLostBetweenTheParts() {
+        let line = Array(#"{"t":1,"lane":"a","lane":"b","type":"touch"}"#.utf8)
+        let fault = ReplayFault(line: 1, column: 26, message: "\"lane\" twice")
+        var faults: [ReplayFault] = []
+        for part in 0..<2 {
+            var replay = Replay(set, part: part, of: 2)
+            do throws(ReplayFault) {
+                try replay.add(line + [0x0A])
+            } catch { faults.append(error) }
+        }
+        #expect(faults == [fault])
+    }
+
+    /// Found by fuzzing.
+    @Test func controlCharactersOfALanesNameAreNotShown() throws {
+        let result = try replay([
+            #"{"t":0,"lane":"a\u001b","type":"help.requested"}"#, #"{"t":0,"lane":"b","type":"help.requested"}"#,
+        ])
+        #expect(result.lines == [#""a\u001b": 0s raise help warning"#, "b: 0s raise help warning"])
+        #expect(result.waiting == [#""a\u001b": 10s clear help"#, "b: 10s clear help"])
+    }
+
     @Test func aLineWithoutEndIsAnError() {
         var replay = Replay(set)
         let endless = [UInt8](repeating: UInt8(ascii: "x"), count: 600_000)

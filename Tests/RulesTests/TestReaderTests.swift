@@ -110,6 +110,20 @@ import YAML
         #expect(expect(line) == ["x.test.yaml:" + message])
     }
 
+    /// Found by fuzzing: a terminal would have obeyed them, and one message was several lines.
+    @Test func controlCharactersOfALineAreNotShown() {
+        let escape = #"\e[31m\n"#
+        let found =
+            [#""0s a\#(escape)""#, #""\#(escape)""#, #""0s touch x=\#(escape)""#, #""0s touch \#(escape)=1""#]
+            .flatMap(given)
+            + [#""1s a\#(escape) b""#, #""1s raise a b\#(escape)=""#, #""1s raise a b\#(escape) warning""#].flatMap(
+                expect)
+            + [#""0s ! a\#(escape) 1s""#, #""0s ! restart a\#(escape)""#, #""0s ! clock a\#(escape)""#].flatMap(given)
+        #expect(found.count == 10)
+        for line in found { #expect(line.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "\(line.debugDescription)") }
+        #expect(found.first?.hasSuffix("no signal \"a\u{FFFD}[31m\\n\"") == true)
+    }
+
     @Test func orderAndAbsence() {
         #expect(
             load("tests:\n  - name: n\n    given: [5s touch, 4s touch]\n    expect: []").lines

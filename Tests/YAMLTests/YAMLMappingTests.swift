@@ -27,6 +27,13 @@ import Testing
         return try #require(YAMLMapping(root, "the file", keys: keys, Findings(document)))
     }
 
+    /// Found by fuzzing: each of many names was looked for among all of them, which took minutes.
+    @Test(.timeLimit(.minutes(3))) func aMappingOfManyKeysIsNoTrouble() throws {
+        let map = try mapping((0..<100_000).map { "k\($0):\n" }.joined())
+        #expect(map.pairs.allSatisfy { map.has($0.key) })
+        #expect(!map.has("k100000") && map.pair("k17")?.keyRange.start.line == 18)
+    }
+
     @Test func allFaultsAreToldInLineOrder() throws {
         let keys = [
             "port", "name", "wait", "quick", "on", "off", "level", "many", "nothing", "list", "empty", "one", "map",

@@ -249,7 +249,9 @@ private struct Reader {
         }
         if let properties = map.mapping("udev", "\"udev\"") {
             for pair in properties.pairs {
-                if let text = properties.text(pair.value, "\"\(pair.key)\"") { match.properties[pair.key] = text }
+                if let text = properties.text(pair.value, Shown.quoted(pair.key)) {
+                    match.properties[pair.key] = text
+                }
             }
         }
         if !["name", "usb", "phys", "link", "udev"].contains(where: map.has) {
@@ -299,7 +301,7 @@ private struct Reader {
     private func readKafka(_ top: YAMLMapping, _ configuration: inout Configuration) {
         guard let map = top.mapping("kafka", "\"kafka\"") else { return }
         for pair in map.pairs {
-            guard let value = map.text(pair.value, "\"\(pair.key)\"") else { continue }
+            guard let value = map.text(pair.value, Shown.quoted(pair.key)) else { continue }
             configuration.kafka.append(
                 Configuration.KafkaSetting(
                     key: pair.key, value: value, keyRange: pair.keyRange, valueRange: pair.value.range))

@@ -57,7 +57,8 @@ struct IndexBuilder {
             declared.declared(name).map { SignalIndex.KeyAttribute(name: name, isInt: $0.kind == .int) }
         }
         let isWhole = keys.count == draft.key.count
-        let rest = draft.match.tests.enumerated().filter { $0.offset != draft.match.discriminator }.map(\.element)
+        let discriminator = draft.match.discriminator
+        let rest = draft.match.tests.enumerated().filter { $0.offset != discriminator }.map(\.element)
         entries.append(
             SignalIndex.Entry(
                 phase: draft.phase, subject: Int32(draft.subject), value: Int32(draft.value),

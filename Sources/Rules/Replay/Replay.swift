@@ -34,7 +34,7 @@ public struct Replay: Sendable {
         /// `105s raise payment-timeout pay=P1`, with `LANE: ` before it where there are several.
         public var text: String {
             let subject = [rule] + key.map { "\($0.name)=\(ResultLine.quoted($0.value))" }
-            return (lane.map { $0 + ": " } ?? "")
+            return (lane.map { ResultLine.quoted($0) + ": " } ?? "")
                 + ([ResultLine.time(milliseconds: after), kind.rawValue] + subject).joined(separator: " ")
         }
     }
@@ -198,7 +198,9 @@ public struct Replay: Sendable {
                 time < lastTime ? "t \(time) after \(lastTime)" : "seq \(number) after \(lastNumber) at t \(time)"
             throw ReplayFault(
                 line: lineNumber, column: nil,
-                message: "lane \(lanes[lane].name) is out of order: \(before); lines stand in order of t, then seq")
+                message:
+                    "lane \(ResultLine.quoted(lanes[lane].name)) is out of order: \(before); lines stand in order of t, then seq"
+            )
         }
         lanes[lane].lastTime = time
         lanes[lane].lastNumber = number
@@ -287,7 +289,7 @@ public struct Replay: Sendable {
             for line in lines {
                 let time = LaneInstant(milliseconds: line.at).milliseconds(since: zero)
                 let text = "\(ResultLine.time(milliseconds: time)) \(line.text)"
-                results.append((line.at, rank, (name.map { $0 + ": " } ?? "") + text))
+                results.append((line.at, rank, (name.map { ResultLine.quoted($0) + ": " } ?? "") + text))
             }
             for deadline in deadlines {
                 let after = deadline.at.milliseconds(since: zero)

@@ -1,4 +1,5 @@
 import Lane
+import YAML
 
 /// A line under `given`: `45s payment.approved pay=P1`. Values are as result lines write them.
 public struct GivenLine: Hashable, Sendable {
@@ -21,16 +22,17 @@ public struct GivenLine: Hashable, Sendable {
         }
         guard let after = ResultLine.milliseconds(of: time.text) else {
             throw Fault(
-                message: "a line begins with its time (45s, 500ms, 2m), not \"\(time.text)\"", range: time.range)
+                message: "a line begins with its time (45s, 500ms, 2m), not \(Shown.quoted(time.text))",
+                range: time.range)
         }
         self.after = after
         guard let name = words.next() else {
-            throw Fault(message: "a signal is missing after \"\(time.text)\"", range: time.range)
+            throw Fault(message: "a signal is missing after \(Shown.quoted(time.text))", range: time.range)
         }
         guard let type = SignalType(name.text) else {
             let names = SignalCatalogue.shipped.entries.map(\.name)
             let near = EditDistance.nearest(to: name.text, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
-            throw Fault(message: "no signal \"\(name.text)\"\(near)", range: name.range)
+            throw Fault(message: "no signal \(Shown.quoted(name.text))\(near)", range: name.range)
         }
         self.type = type
         attributes = []
@@ -45,20 +47,20 @@ public struct GivenLine: Hashable, Sendable {
 
     private static func attribute(_ word: LineWords.Word, _ type: SignalType) throws(Fault) -> Attribute {
         guard let (name, value, isQuoted) = word.assignment else {
-            throw Fault(message: "expected an attribute: name=value, not \"\(word.text)\"", range: word.range)
+            throw Fault(message: "expected an attribute: name=value, not \(Shown.quoted(word.text))", range: word.range)
         }
         let entry = SignalCatalogue.shipped[type]
         guard let known = AttributeName(name), let declared = entry.declared(known) else {
             let names = entry.attributes.map(\.name.name)
             let near = EditDistance.nearest(to: name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
             throw Fault(
-                message: "signal \"\(entry.name)\" has no attribute \"\(name)\"\(near)",
+                message: "signal \"\(entry.name)\" has no attribute \(Shown.quoted(name))\(near)",
                 range: word.range.lowerBound..<word.range.lowerBound + name.utf8.count,
                 help: names.isEmpty ? "it has none" : "it has: " + names.joined(separator: ", "))
         }
         if declared.kind == .text { return Attribute(known, .text(value)) }
         guard !isQuoted, let number = Int64(value) else {
-            throw Fault(message: "\"\(name)\" is a whole number, not \"\(value)\"", range: word.range)
+            throw Fault(message: "\"\(name)\" is a whole number, not \(Shown.quoted(value))", range: word.range)
         }
         return Attribute(known, .int(number))
     }

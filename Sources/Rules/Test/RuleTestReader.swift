@@ -62,7 +62,7 @@ struct RuleTestReader {
             if let time = words.next(), let mark = words.next(), mark.text == "!" {
                 guard let after = ResultLine.milliseconds(of: time.text) else {
                     throw GivenLine.Fault(
-                        message: "a line begins with its time (45s, 500ms, 2m), not \"\(time.text)\"",
+                        message: "a line begins with its time (45s, 500ms, 2m), not \(Shown.quoted(time.text))",
                         range: time.range)
                 }
                 return try event(after, words.rest, mark.range)
@@ -103,12 +103,12 @@ struct RuleTestReader {
             if word.text.hasPrefix("+") { return .clock(after: after, by: try duration(by, word, "clock")) }
             if word.text.hasPrefix("-") { return .clock(after: after, by: -(try duration(by, word, "clock"))) }
             throw GivenLine.Fault(
-                message: "\"clock\" needs + or - before its duration (+1h, -5m), not \"\(word.text)\"",
+                message: "\"clock\" needs + or - before its duration (+1h, -5m), not \(Shown.quoted(word.text))",
                 range: word.range)
         default:
             let names = ["restart", "crash", "suspend", "gap", "clock", "reload"]
             let near = EditDistance.nearest(to: name.text, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
-            throw GivenLine.Fault(message: "no event \"\(name.text)\"\(near)", range: name.range, help: forms)
+            throw GivenLine.Fault(message: "no event \(Shown.quoted(name.text))\(near)", range: name.range, help: forms)
         }
     }
 
@@ -117,7 +117,7 @@ struct RuleTestReader {
     ) throws(GivenLine.Fault) -> Int64 {
         guard let time = ResultLine.milliseconds(of: text), time > 0 else {
             throw GivenLine.Fault(
-                message: "\"\(event)\" needs a duration (20s, 5m), not \"\(word.text)\"", range: word.range)
+                message: "\"\(event)\" needs a duration (20s, 5m), not \(Shown.quoted(word.text))", range: word.range)
         }
         return time
     }
@@ -126,7 +126,7 @@ struct RuleTestReader {
         if let source = SignalSource(word.text) { return source }
         let near = EditDistance.nearest(to: word.text, among: SignalSource.names)
         throw GivenLine.Fault(
-            message: "nothing is called \"\(word.text)\"" + (near.map { "; did you mean \"\($0)\"?" } ?? ""),
+            message: "nothing is called \(Shown.quoted(word.text))" + (near.map { "; did you mean \"\($0)\"?" } ?? ""),
             range: word.range,
             help: "a kind of device or a feed: " + SignalSource.names.joined(separator: ", "))
     }
@@ -144,14 +144,14 @@ struct RuleTestReader {
             }
             guard let after = ResultLine.milliseconds(of: words[0].text) else {
                 throw GivenLine.Fault(
-                    message: "a line begins with its time (45s, 500ms, 2m), not \"\(words[0].text)\"",
+                    message: "a line begins with its time (45s, 500ms, 2m), not \(Shown.quoted(words[0].text))",
                     range: words[0].range)
             }
             let verb = words[1].text
             guard ["raise", "escalate", "clear"].contains(verb) else {
                 let names = ["raise", "escalate", "clear"]
                 throw GivenLine.Fault(
-                    message: "a result is raise, escalate or clear, not \"\(verb)\""
+                    message: "a result is raise, escalate or clear, not \(Shown.quoted(verb))"
                         + (EditDistance.nearest(to: verb, among: names).map { "; did you mean \"\($0)\"?" } ?? ""),
                     range: words[1].range)
             }
@@ -167,7 +167,7 @@ struct RuleTestReader {
                 guard let (name, value, _) = word.assignment else {
                     let help = verb == "clear" ? "a clear has no severity" : nil
                     throw GivenLine.Fault(
-                        message: "expected a key, name=value, not \"\(word.text)\"", range: word.range,
+                        message: "expected a key, name=value, not \(Shown.quoted(word.text))", range: word.range,
                         help: Severity(name: word.text) == nil ? nil : help)
                 }
                 parts.append("\(name)=\(ResultLine.quoted(value))")
