@@ -2,8 +2,8 @@ import Lane
 
 /// Looks for card data in the bytes of a line, member by member, without making text of any value.
 enum CardLine {
-    /// The name of the first member whose value looks like card data; empty where it stands outside of plain values; nil
-    /// where there is none. A right GTIN in `code` or `sku` is an article.
+    /// The name of the first member whose value looks like card data; empty where it stands outside of plain values, or where
+    /// the name is none to show; nil where there is none. A right GTIN in `code` or `sku` is an article.
     static func suspect(in bytes: UnsafeRawBufferPointer) -> String? {
         guard CardText.isSuspect(bytes) else { return nil }
         var scanner = JSONScanner(bytes)
@@ -17,7 +17,9 @@ enum CardLine {
             if nameBytes.elementsEqual("traceparent".utf8) { continue }
             if nameBytes.elementsEqual("intervention".utf8), isOwnID(value) { continue }
             if CardText.isSuspect(value), !(isTradeItem(nameBytes) && CardText.isTradeItem(value)) {
-                return nameBytes.count <= 64 ? String(decoding: nameBytes, as: UTF8.self) : ""
+                // It is shown: a terminal would obey control characters.
+                let isPlain = nameBytes.count <= 64 && nameBytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
+                return isPlain ? String(decoding: nameBytes, as: UTF8.self) : ""
             }
         } while scanner.take(UInt8(ascii: ","))
         // Whatever looked suspect lay across members, such as a grouping by commas: of no account.

@@ -237,6 +237,18 @@ import Testing
         #expect(accepted.signal.feed == .reach)
     }
 
+    /// Found by fuzzing: a terminal that shows the answer would have obeyed it.
+    @Test(arguments: ["c\u{7F}de", "\u{9B}2J"]) func aNameWithControlCharactersIsNotShown(_ name: String) {
+        let bytes = Array(#"{"type":"scan.read","\#(name)":"4111111111111111"}"#.utf8)
+        let result = bytes.withUnsafeBytes { SocketIntake(simulate: false).take($0) }
+        guard case .failure(let refused) = result else {
+            Issue.record("the line was taken")
+            return
+        }
+        #expect(refused.message == "the line looks like card data; it was dropped")
+        #expect(refused.reason == "card_data")
+    }
+
     @Test func namesThatLookLikeCardsAreMaskedInAnswers() {
         let answer = SocketAnswer.refused("no signal \"4111111111111111\"", ignored: ["4111111111111111"])
         #expect(
