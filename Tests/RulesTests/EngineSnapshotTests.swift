@@ -71,6 +71,16 @@ import Testing
         }
     }
 
+    /// Found by fuzzing: the name in a damaged snapshot went to the log as it was.
+    @Test func controlCharactersOfASnapshotsLaneAreNotShown() {
+        let bytes = RuleEngine(table: RuleSet([]).table("L\u{1B}[31m\n7")).snapshot()
+        #expect {
+            try RuleEngine(restoring: bytes, table: RuleSet([]).table("L08"))
+        } throws: { error in
+            "\(error)".unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+        }
+    }
+
     /// Signals in any order, moments anywhere, gaps and reloads between: never a trap, numbers without holes.
     @Test(arguments: 0..<60) func totalInAnyOrder(_ seed: Int) {
         var lane = RandomLane(seed: seed)

@@ -1,4 +1,5 @@
 import Lane
+import YAML
 
 /// The engine as bytes and back.
 extension RuleEngine {
@@ -16,7 +17,7 @@ extension RuleEngine {
     public init(restoring snapshot: [UInt8], table: RuleTable) throws(SnapshotFault) {
         let record = try EngineRecord(parsing: snapshot)
         guard record.source == table.source else {
-            throw SnapshotFault("the snapshot is of \(record.source), not of \(table.source)")
+            throw SnapshotFault("the snapshot is of \(Shown.plain(record.source)), not of \(table.source)")
         }
         self.init(record, table: table, taking: .exactly)
         restoredDigest = record.digest
