@@ -25,8 +25,9 @@ public struct Diagnostic: Sendable {
         self.file = file
         self.range = range
         self.severity = severity
-        self.message = message
-        self.help = help
+        // Whoever made the sentence: what a file holds never steers a terminal or breaks a line of the log.
+        self.message = Shown.whole(message)
+        self.help = help.map(Shown.whole)
         self.source = source
     }
 
@@ -163,6 +164,12 @@ public enum Shown {
             }
         }
         return shown
+    }
+
+    /// All of `text` on one line and without control characters, not cut.
+    public static func whole(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        return text.unicodeScalars.map { plain(String($0)) }.joined()
     }
 
     /// A line of a file without control characters; tabs stay.

@@ -93,4 +93,13 @@ import Testing
         #expect(source.position(atOffset: 99) == source.position(atOffset: source.bytes.count))
         #expect(source.lineCount == 5)
     }
+
+    /// Found by fuzzing, in one sentence after another: so it is seen to where all of them are made.
+    @Test func noSentenceHoldsControlCharacters() {
+        let long = String(repeating: "x", count: 200)
+        let diagnostic = Diagnostic(
+            file: "f.yaml", message: "no layout u\tsb\u{1B}[31m \(long)", help: "one of:\na, b")
+        #expect(diagnostic.message == "no layout u\\tsb\u{FFFD}[31m \(long)")
+        #expect(diagnostic.help == "one of:\\na, b")
+    }
 }
