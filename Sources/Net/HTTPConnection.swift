@@ -60,18 +60,10 @@ import Loop
 
     /// Writes what goes.
     func write() -> Outcome {
-        while written < output.count {
-            let count = output.withUnsafeBytes { bytes -> Int in
-                guard let base = bytes.baseAddress else { return 0 }
-                return send(descriptor.raw, base + written, bytes.count - written, Int32(MSG_NOSIGNAL))
-            }
-            if count >= 0 {
-                written += count
-            } else if errno == EAGAIN {
-                return .pending
-            } else if errno != EINTR {
-                return .over
-            }
+        switch StreamSocket.send(output, from: &written, to: descriptor.raw) {
+        case .some: return .pending
+        case .gone: return .over
+        case .all: break
         }
         output = []
         if keepsAlive {

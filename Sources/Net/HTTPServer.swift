@@ -93,21 +93,9 @@ import Loop
     // MARK: Connections
 
     private func accept(_ listening: Int32) {
-        for _ in 0..<16 {
-            let raw = accept4(listening, nil, nil, Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue))
-            if raw >= 0 {
-                admit(Descriptor(owning: raw))
-            } else if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM {
-                // It stays in the queue and would wake us again and again.
-                EventLoop.shared.setInterest(listening, [])
-                EventLoop.shared.schedule(inMilliseconds: 1000) { [weak self] in
-                    guard let self, self.listeners.contains(where: { $0.descriptor.raw == listening }) else { return }
-                    EventLoop.shared.setInterest(listening, .readable)
-                }
-                return
-            } else if errno != EINTR && errno != ECONNABORTED {
-                return
-            }
+        guard StreamSocket.accept(on: listening, { admit($0) }) != nil else { return }
+        StreamSocket.rest(listening) { [weak self] in
+            self?.listeners.contains { $0.descriptor.raw == listening } ?? false
         }
     }
 

@@ -94,19 +94,7 @@ import Net
     /// Writes what it can.
     func flush() {
         isDirty = false
-        while !isDeaf, written < output.count {
-            let count = output.withUnsafeBytes { bytes -> Int in
-                guard let base = bytes.baseAddress else { return 0 }
-                return send(descriptor.raw, base + written, bytes.count - written, Int32(MSG_NOSIGNAL))
-            }
-            if count >= 0 {
-                written += count
-            } else if errno == EAGAIN {
-                break
-            } else if errno != EINTR {
-                isDeaf = true
-            }
-        }
+        if !isDeaf, case .gone = StreamSocket.send(output, from: &written, to: descriptor.raw) { isDeaf = true }
         if isDeaf || written == output.count {
             discardOutput()
         } else if written >= 65_536 {

@@ -82,28 +82,11 @@ import Net
     // MARK: Connections
 
     private func accept() {
-        // A bounded number: the lines of those who are here come first.
-        for _ in 0..<16 {
-            guard let listening = listener?.descriptor.raw else { return }
-            let raw = accept4(listening, nil, nil, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
-            if raw >= 0 {
-                admit(Descriptor(owning: raw))
-                continue
-            }
-            if errno == EINTR || errno == ECONNABORTED { continue }
-            if errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS {
-                // The connection stays in the queue and would wake us again and again.
-                note(
-                    .error, "no more connections can be taken", "no_descriptors",
-                    [("error", SystemError.text(of: errno))])
-                EventLoop.shared.setInterest(listening, [])
-                EventLoop.shared.schedule(inMilliseconds: 1000) { [weak self] in
-                    guard let self, let listening = self.listener?.descriptor.raw else { return }
-                    EventLoop.shared.setInterest(listening, .readable)
-                }
-            }
-            return
-        }
+        guard let listening = listener?.descriptor.raw,
+            let code = StreamSocket.accept(on: listening, { admit($0) })
+        else { return }
+        note(.error, "no more connections can be taken", "no_descriptors", [("error", SystemError.text(of: code))])
+        StreamSocket.rest(listening) { [weak self] in self?.listener?.descriptor.raw == listening }
     }
 
     private func admit(_ descriptor: consuming Descriptor) {

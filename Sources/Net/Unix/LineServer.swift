@@ -132,18 +132,10 @@ import Loop
 
         /// Writes what it can; false when the peer is gone.
         func flush() -> Bool {
-            while written < output.count {
-                let count = output.withUnsafeBytes { bytes -> Int in
-                    guard let base = bytes.baseAddress else { return 0 }
-                    return send(descriptor.raw, base + written, bytes.count - written, Int32(MSG_NOSIGNAL))
-                }
-                if count >= 0 {
-                    written += count
-                } else if errno == EAGAIN {
-                    return true
-                } else if errno != EINTR {
-                    return false
-                }
+            switch StreamSocket.send(output, from: &written, to: descriptor.raw) {
+            case .some: return true
+            case .gone: return false
+            case .all: break
             }
             output = []
             written = 0
@@ -152,24 +144,10 @@ import Loop
     }
 
     private func accept() {
-        for _ in 0..<16 {
-            guard let listening = listener?.descriptor.raw else { return }
-            let raw = accept4(listening, nil, nil, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
-            if raw >= 0 {
-                admit(Descriptor(owning: raw))
-                continue
-            }
-            if errno == EINTR || errno == ECONNABORTED { continue }
-            if errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS {
-                // The connection stays in the queue and would wake us again and again.
-                EventLoop.shared.setInterest(listening, [])
-                EventLoop.shared.schedule(inMilliseconds: 1000) { [weak self] in
-                    guard let self, let listening = self.listener?.descriptor.raw else { return }
-                    EventLoop.shared.setInterest(listening, .readable)
-                }
-            }
-            return
-        }
+        guard let listening = listener?.descriptor.raw,
+            StreamSocket.accept(on: listening, { admit($0) }) != nil
+        else { return }
+        StreamSocket.rest(listening) { [weak self] in self?.listener?.descriptor.raw == listening }
     }
 
     private func admit(_ descriptor: consuming Descriptor) {
