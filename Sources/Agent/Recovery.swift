@@ -24,7 +24,10 @@ package struct Recovery {
         let table = RuleTable(rules.set, lane: identity, localTime: localTime)
         let kept = last ?? RuleFiles.restored(from: recovered.facts[Facts.rules])
         lastDigest = kept?.set.digest
-        let oldTable = kept.map { RuleTable($0.set, lane: identity, localTime: localTime) }
+        // Most starts find the rules of the last run.
+        let oldTable = kept.map { kept in
+            kept.set.digest == table.digest ? table : RuleTable(kept.set, lane: identity, localTime: localTime)
+        }
         if recovered.hasPast && oldTable == nil {
             notices.append(
                 Notice(

@@ -20,11 +20,14 @@ struct RulesInForce {
     ///   - facts: Of the outbox.
     init(files: RuleFiles, facts: [String: [UInt8]], settings: Rollout.Settings?) {
         rules = files
-        last = RuleFiles.restored(from: facts[Facts.rules])
+        // Read, checked and kept byte for byte is read and checked already: so at most starts.
+        let asKept = files.kept
+        func restored(_ kept: [UInt8]?) -> RuleFiles? { kept == asKept ? files : RuleFiles.restored(from: kept) }
+        last = restored(facts[Facts.rules])
         proven = last ?? files
         guard let settings else { return }
         var rollout = Rollout(settings, restoring: facts[Facts.rollout])
-        if rollout.trial != nil, let kept = RuleFiles.restored(from: facts[Facts.provenRules]) { proven = kept }
+        if rollout.trial != nil, let kept = restored(facts[Facts.provenRules]) { proven = kept }
         if let last, rollout.refused.contains(files.set.digest) {
             rules = last
             isRolledBack = last.set.digest != files.set.digest

@@ -230,7 +230,7 @@ import YAML
         }
         if lastDigest != rules.set.digest {
             runner.audit("sco.rules.applied.v1", subject: "rules") { json in
-                json.member("count", RuleTable(rules.set, lane: configuration.identity).ruleCount)
+                json.member("count", runner.engine.table.ruleCount)
                 json.member("at", now)
             }
         }
