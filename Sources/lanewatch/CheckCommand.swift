@@ -16,20 +16,8 @@ enum CheckCommand {
                 Terminal.error("lanewatch check: give rule files or --config, not both\n")
                 return 2
             }
-            guard let bytes = Files.read(path, for: "check") else { return 2 }
-            let file = ConfigurationFile(file: path, bytes: bytes)
-            diagnostics += file.diagnostics
-            if let configuration = file.configuration {
-                diagnostics += KafkaSettings.diagnostics(configuration, file.source)
-                let (trust, faults) = RuleTrust.load(configuration, file.source)
-                diagnostics += faults
-                // With a key missing, what is said of signatures would mislead.
-                if faults.isEmpty {
-                    let named = NamedRules(configuration.ruleFiles, trust: trust, at: .now)
-                    diagnostics += named.diagnostics
-                    code = named.code
-                }
-            }
+            guard let named = NamedConfiguration(path, for: "check") else { return 2 }
+            (diagnostics, code) = (named.diagnostics, named.code)
         } else {
             guard !files.isEmpty else {
                 Terminal.error("lanewatch check: nothing to check; give rule files, or --config FILE\n")

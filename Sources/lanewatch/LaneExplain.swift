@@ -8,7 +8,7 @@ enum LaneExplain {
         switch ControlClient.ask(.explain(rule: rule), path: arguments[Table.control] ?? "") {
         case .success(let answer):
             if arguments.has(Table.json) {
-                Terminal.out(Listing.line(answer) + "\n")
+                Terminal.out(answer.written + "\n")
             } else {
                 Terminal.out(ExplainText.text(answer, zone: Listing.zone(of: answer)))
             }
@@ -26,30 +26,5 @@ enum Listing {
     static func zone(of answer: JSONValue) -> any LocalTime {
         guard let name = answer["timezone"]?.text, StoreZone.exists(name) else { return UTC() }
         return StoreZone(name: name)
-    }
-
-    /// JSON on one line.
-    static func line(_ value: JSONValue) -> String {
-        var json = JSONWriter()
-        write(value, to: &json)
-        return json.text
-    }
-
-    private static func write(_ value: JSONValue, to json: inout JSONWriter) {
-        switch value {
-        case .null: json.null()
-        case .bool(let bool): json.value(bool)
-        case .int(let int): json.value(int)
-        case .double(let double): json.raw(Array("\(double)".utf8))
-        case .string(let text): json.value(text)
-        case .array(let elements): json.array { json in for element in elements { write(element, to: &json) } }
-        case .object(let members):
-            json.object { json in
-                for member in members {
-                    json.name(member.name)
-                    write(member.value, to: &json)
-                }
-            }
-        }
     }
 }

@@ -1,3 +1,4 @@
+import Agent
 import Lane
 import Rules
 
@@ -93,7 +94,7 @@ struct ReplayAgainst {
         }
         for (name, counts) in changed { rows.append(row(name + remark(name), counts)) }
         if changed.count > 1 { rows.append(row("together", total)) }
-        for line in TextColumns.lines(rows) { Terminal.out(line + "\n") }
+        Terminal.out(TextColumns.text(rows, rightAligned: Set(1..<rows[0].count)))
         let same = counts.count - changed.count
         if same > 0 { Terminal.out(same == 1 ? "1 other \(what) as before\n" : "\(same) other \(what)s as before\n") }
     }
@@ -148,28 +149,6 @@ struct ReplayAgainst {
             json.member("raised_t", episode.raisedAt)
             json.member("cleared_t", orNull: episode.clearedAt)
             json.member("severity", episode.severity.name)
-        }
-    }
-}
-
-/// Columns of text: the first to the left, the others to the right.
-enum TextColumns {
-    static func lines(_ rows: [[String]]) -> [String] {
-        var widths: [Int] = []
-        for row in rows {
-            for (column, cell) in row.enumerated() {
-                if column == widths.count { widths.append(0) }
-                widths[column] = max(widths[column], cell.count)
-            }
-        }
-        return rows.map { row in
-            var line = ""
-            for (column, cell) in row.enumerated() {
-                let blank = String(repeating: " ", count: widths[column] - cell.count)
-                line += column == 0 ? cell + blank : "  " + blank + cell
-            }
-            while line.hasSuffix(" ") { line.removeLast() }
-            return line
         }
     }
 }

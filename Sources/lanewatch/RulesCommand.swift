@@ -51,7 +51,7 @@ enum RulesCommand {
 
     /// A JSON object a line.
     private static func show(_ rules: [JSONValue]) -> Int32 {
-        for rule in rules { Terminal.out(Listing.line(rule) + "\n") }
+        for rule in rules { Terminal.out(rule.written + "\n") }
         return 0
     }
 }

@@ -74,25 +74,12 @@ enum RunCommand {
     private static func load(
         _ path: String, asJSON: Bool
     ) -> (Configuration, RuleFiles, RuleTrust, warnings: [Diagnostic])? {
-        guard let bytes = Files.read(path, for: "run") else { return nil }
-        let file = ConfigurationFile(file: path, bytes: bytes)
-        var diagnostics = file.diagnostics
-        var rules: RuleFiles?
-        var trust = RuleTrust.everybody
-        if let configuration = file.configuration {
-            diagnostics += KafkaSettings.diagnostics(configuration, file.source)
-            let keys = RuleTrust.load(configuration, file.source)
-            trust = keys.0
-            diagnostics += keys.1
-            // With a key missing, what is said of signatures would mislead.
-            if keys.1.isEmpty {
-                let loaded = RuleFiles.load(configuration.ruleFiles, trust: trust, at: .now)
-                diagnostics += loaded.diagnostics
-                rules = loaded.rules
-            }
-        }
-        if let configuration = file.configuration, let rules, !diagnostics.contains(where: { $0.severity == .error }) {
-            return (configuration, rules, trust, diagnostics)
+        guard let named = NamedConfiguration(path, for: "run") else { return nil }
+        let diagnostics = named.diagnostics
+        if let configuration = named.configuration, let rules = named.rules,
+            !diagnostics.contains(where: { $0.severity == .error })
+        {
+            return (configuration, rules, named.trust, diagnostics)
         }
         for diagnostic in diagnostics {
             Terminal.error(asJSON ? diagnostic.json + "\n" : diagnostic.rendered(coloured: Terminal.isColoured(2)))

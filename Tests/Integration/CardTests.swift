@@ -58,7 +58,7 @@ extension Integration {
             }
             #expect(Self.finds(in: Data(lane.log.joined(separator: "\n").utf8)) == [], "the log")
             for topic in LaneUnderTest.topics {
-                let values = try lane.records(topic).compactMap { $0.value.map(JSONText.of) }.joined()
+                let values = try lane.records(topic).compactMap { $0.value?.written }.joined()
                 #expect(Self.finds(in: Data(values.utf8)) == [], "\(topic)")
             }
             bed.command("memory agent \(Self.number) window=8", seconds: 120)

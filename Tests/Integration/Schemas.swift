@@ -8,7 +8,7 @@ enum Schemas {
     static func validate(_ records: [Record]) throws {
         let lines = records.compactMap { record -> String? in
             guard let value = record.value else { return nil }
-            return record["ce_dataschema"] + "\t" + JSONText.of(value)
+            return record["ce_dataschema"] + "\t" + value.written
         }
         let program = """
             import json, sys, jsonschema

@@ -153,30 +153,3 @@ extension Integration {
         }
     }
 }
-
-/// A value back as text, for other programs to read.
-enum JSONText {
-    static func of(_ value: JSONValue) -> String {
-        var json = JSONWriter()
-        write(value, &json)
-        return json.text
-    }
-
-    private static func write(_ value: JSONValue, _ json: inout JSONWriter) {
-        switch value {
-        case .null: json.null()
-        case .bool(let bool): json.value(bool)
-        case .int(let int): json.value(int)
-        case .double(let double): json.raw(Array("\(double)".utf8))
-        case .string(let text): json.value(text)
-        case .array(let elements): json.array { json in elements.forEach { write($0, &json) } }
-        case .object(let members):
-            json.object { json in
-                for member in members {
-                    json.name(member.name)
-                    write(member.value, &json)
-                }
-            }
-        }
-    }
-}

@@ -37,8 +37,9 @@ public enum RulesText {
                 percent(rule),
             ]
         }
-        return table(
-            ["RULE", "STATE", "FIRED", "LAST FIRED", "JUDGED", "FALSE", "PRECISION"], rows, rightAligned: [2, 4, 5, 6])
+        return TextColumns.text(
+            [["RULE", "STATE", "FIRED", "LAST FIRED", "JUDGED", "FALSE", "PRECISION"]] + rows,
+            rightAligned: [2, 4, 5, 6])
     }
 
     /// Whether the rules in force are on trial, or stand in for a set that was rolled back; empty where neither.
@@ -64,7 +65,7 @@ public enum RulesText {
                 rule["waitsFor"]?.text ?? "",
             ]
         }
-        return table(["RULE", "SHAPE", "SEVERITY", "MODE", "WAITS FOR"], rows, rightAligned: [])
+        return TextColumns.text([["RULE", "SHAPE", "SEVERITY", "MODE", "WAITS FOR"]] + rows, rightAligned: [])
     }
 
     /// `on`, `shadow, active 2`, `silenced until 2026-12-01 07:00`, …
@@ -96,21 +97,5 @@ public enum RulesText {
         let thousandths = Int((share * 1000).rounded())
         let rest = thousandths % 10
         return rest == 0 ? "\(thousandths / 10) %" : "\(thousandths / 10).\(rest) %"
-    }
-
-    private static func table(_ head: [String], _ rows: [[String]], rightAligned: Set<Int>) -> String {
-        var widths = head.map(\.count)
-        for row in rows { for (place, cell) in row.enumerated() { widths[place] = max(widths[place], cell.count) } }
-        var text = ""
-        for row in [head] + rows {
-            var line = ""
-            for (place, cell) in row.enumerated() {
-                let blank = String(repeating: " ", count: widths[place] - cell.count)
-                line += (place > 0 ? "  " : "") + (rightAligned.contains(place) ? blank + cell : cell + blank)
-            }
-            while line.last == " " { line.removeLast() }
-            text += line + "\n"
-        }
-        return text
     }
 }

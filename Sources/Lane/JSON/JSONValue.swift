@@ -75,6 +75,13 @@ public enum JSONValue: Hashable, Sendable {
         }
     }
 
+    /// As JSON on one line.
+    public var written: String {
+        var json = JSONWriter()
+        json.value(self)
+        return json.text
+    }
+
     // MARK: Reading
 
     /// The member called `name`; nil for other kinds and absent names.

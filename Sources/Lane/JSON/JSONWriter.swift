@@ -93,6 +93,25 @@ public struct JSONWriter: Sendable {
         needsComma = true
     }
 
+    /// A whole value as it was read. A number that is no integer is written as Swift describes it.
+    public mutating func value(_ value: JSONValue) {
+        switch value {
+        case .null: null()
+        case .bool(let bool): self.value(bool)
+        case .int(let int): self.value(int)
+        case .double(let double): raw(Array("\(double)".utf8))
+        case .string(let text): self.value(text)
+        case .array(let elements): array { json in for element in elements { json.value(element) } }
+        case .object(let members):
+            object { json in
+                for member in members {
+                    json.name(member.name)
+                    json.value(member.value)
+                }
+            }
+        }
+    }
+
     public mutating func null() {
         begin()
         bytes.append(contentsOf: "null".utf8)

@@ -1,0 +1,34 @@
+import Agent
+import YAML
+
+/// The configuration that a command names, with its keys and its rules, read and checked.
+struct NamedConfiguration {
+    /// Nil where it is wrong; nothing else was looked at then.
+    let configuration: Configuration?
+    let trust: RuleTrust
+    /// Nil where they are wrong, or were not looked at.
+    let rules: RuleFiles?
+    let diagnostics: [Diagnostic]
+    /// As of `NamedRules`.
+    let code: Int32
+
+    /// - Parameter command: whose name stands before the word that the file cannot be read.
+    init?(_ path: String, for command: String) {
+        guard let bytes = Files.read(path, for: command) else { return nil }
+        let file = ConfigurationFile(file: path, bytes: bytes)
+        configuration = file.configuration
+        guard let configuration = file.configuration else {
+            (trust, rules, diagnostics, code) = (.everybody, nil, file.diagnostics, 0)
+            return
+        }
+        let (trust, faults) = RuleTrust.load(configuration, file.source)
+        self.trust = trust
+        // With a key missing, what is said of signatures would mislead.
+        let named = faults.isEmpty ? NamedRules(configuration.ruleFiles, trust: trust, at: .now) : nil
+        rules = named?.rules
+        code = named?.code ?? 0
+        diagnostics =
+            file.diagnostics + KafkaSettings.diagnostics(configuration, file.source) + faults
+            + (named?.diagnostics ?? [])
+    }
+}
