@@ -31,8 +31,8 @@ test: setup ## Run every test, one at a time: many watch real clocks and real di
 unit: ## Run the unit tests alone
 	swift test --no-parallel --skip Integration
 
-test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=folder with libs/ and cluster)
-	@test -n "$(KAFKA_HOME)" || { echo "make test-kafka needs KAFKA_HOME=a folder that holds libs/ and the script cluster" >&2; exit 2; }
+test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=folder with its libs/)
+	@test -n "$(KAFKA_HOME)" || { echo "make test-kafka needs KAFKA_HOME=a folder with the libs/ of an Apache Kafka, 3.9 or 4" >&2; exit 2; }
 	$(SWIFT_BUILD) --build-tests
 	KAFKA_HOME="$(abspath $(KAFKA_HOME))" swift test --no-parallel --skip-build --filter $(KAFKA_TESTS)
 
@@ -54,7 +54,7 @@ format: ## Format the sources
 
 check: ## Format, lint and documentation checks
 	swift format lint -s -r Sources Tests Benchmarks/Sources Fuzz/Sources Package.swift
-	shellcheck scripts/setup scripts/check-docs scripts/fuzz .ci/run
+	shellcheck scripts/setup scripts/check-docs scripts/fuzz scripts/kafka .ci/run
 	scripts/check-docs
 
 generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions

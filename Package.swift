@@ -65,6 +65,7 @@ let package = Package(
 
         // Never shipped.
         module("LaneTesting", ["Lane"]),
+        .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
         .executableTarget(
             name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
@@ -76,16 +77,16 @@ let package = Package(
             name: "outbox-probe", dependencies: ["Outbox", "Kafka", "Delivery", "Lane", "Loop"],
             path: "Tests/OutboxProbe", swiftSettings: strict),
         tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite", "outbox-probe"]),
-        tests("KafkaTests", ["Kafka", "Loop", "CLinux"]),
+        tests("KafkaTests", ["Kafka", "Loop", "KafkaBed", "CLinux"]),
         tests(
             "DeliveryTests",
-            ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "CLinux", "outbox-probe"]),
+            ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
-            "Integration", ["Feeds", "Kafka", "Lane", "lanewatch", "bed-probe"]),
+            "Integration", ["Feeds", "Kafka", "Lane", "KafkaBed", "lanewatch", "bed-probe"]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
             path: "Tests/CrashProbe", swiftSettings: strict),

@@ -4,9 +4,9 @@ import Kafka
 public enum ProducerDefaults {
     /// The settings for `clientID`, then `overrides`, of which each wins over its default.
     public static func configuration(
-        clientID: String, overrides: [ProducerConfiguration.Setting], version: LibraryVersion = .current
-    ) -> ProducerConfiguration {
-        var configuration = ProducerConfiguration([
+        clientID: String, overrides: [ClientConfiguration.Setting], version: LibraryVersion = .current
+    ) -> ClientConfiguration {
+        var configuration = ClientConfiguration([
             "acks": "all",
             "enable.idempotence": "true",
             // A message that is refused for good ends the instance instead of opening a gap.
@@ -44,7 +44,7 @@ public enum ProducerDefaults {
     }
 
     /// What `configuration` promises less than the defaults do: a sentence each, for the check of a configuration.
-    public static func weaknesses(of configuration: ProducerConfiguration) -> [String] {
+    public static func weaknesses(of configuration: ClientConfiguration) -> [String] {
         var found: [String] = []
         func look(_ key: String, _ good: [String], _ price: String) {
             guard let value = configuration[key], !good.contains(value.lowercased()) else { return }

@@ -2,7 +2,7 @@ import Kafka
 
 /// How the pump works. All times in milliseconds.
 public struct PumpConfiguration: Sendable {
-    public var producer: ProducerConfiguration
+    public var producer: ClientConfiguration
     /// Messages handed over and not acknowledged, of all topics and of one: so that a topic whose partition has no
     /// leader leaves room for the others. After a crash at most `window` are sent twice.
     public var window = 2000
@@ -27,5 +27,5 @@ public struct PumpConfiguration: Sendable {
     /// A message refused for good this often in a row goes to the dead letters.
     public var refusals = 5
 
-    public init(producer: ProducerConfiguration) { self.producer = producer }
+    public init(producer: ClientConfiguration) { self.producer = producer }
 }

@@ -32,7 +32,7 @@ public struct LibraryVersion: Hashable, Comparable, Sendable, CustomStringConver
 
     /// A sentence for the operator where `settings` ask for SCRAM and this version fails at it on Kafka 4 brokers; nil
     /// otherwise. Belongs to the check of a configuration, and beside a broker's refusal.
-    public func scramWarning(for settings: [ProducerConfiguration.Setting]) -> String? {
+    public func scramWarning(for settings: [ClientConfiguration.Setting]) -> String? {
         guard !hasScramForKafka4,
             let mechanism = settings.last(where: { $0.key == "sasl.mechanism" || $0.key == "sasl.mechanisms" }),
             mechanism.value.uppercased().hasPrefix("SCRAM")

@@ -27,7 +27,7 @@ import Loop
     /// Makes the producer and starts its threads; connections come by themselves.
     /// - Throws: what librdkafka says of a setting, with which it was.
     public init(
-        _ configuration: ProducerConfiguration, sink: @escaping @LoopActor (ProducerEvent) -> Void
+        _ configuration: ClientConfiguration, sink: @escaping @LoopActor (ProducerEvent) -> Void
     ) throws(KafkaError) {
         let (built, faults) = configuration.build()
         guard let built, faults.isEmpty else {

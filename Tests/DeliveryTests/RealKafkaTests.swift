@@ -1,6 +1,6 @@
 import Foundation
-import Glibc
 import Kafka
+import KafkaBed
 import Lane
 import Loop
 import Outbox
@@ -8,50 +8,9 @@ import Testing
 
 @testable import Delivery
 
-/// A real Apache Kafka of `KAFKA_HOME`, in a folder and on ports of its own.
-private struct Cluster: Sendable {
-    static let home = ProcessInfo.processInfo.environment["KAFKA_HOME"]
-    let folder: Folder
-    private let environment: [String: String]
-
-    init() throws {
-        folder = try Folder()
-        environment = [
-            "DATA": folder.path + "/kafka", "PORT": String(20_000 + Int(getpid()) % 40 * 300), "HEAP": "192m",
-        ]
-    }
-
-    @discardableResult
-    func call(_ words: String...) async throws -> String {
-        try await run(["timeout", "-k", "5", "150", (Self.home ?? "") + "/cluster"] + words, environment)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    func create(_ topic: String) async throws {
-        try await call(
-            "run", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", "BOOTSTRAP", "--create", "--topic",
-            topic, "--partitions", "1", "--replication-factor", "3")
-    }
-
-    /// The node that leads the one partition of `topic`.
-    func leader(_ bootstrap: String, _ topic: String) async throws -> String {
-        let text = try await run(["timeout", "20", "kcat", "-b", bootstrap, "-L", "-t", topic])
-        let found = try #require(text.firstRange(of: "leader "))
-        return String(text[found.upperBound...].prefix { $0.isNumber })
-    }
-
-    /// Whatever happened: nothing runs any more and nothing is left.
-    func end() async {
-        for node in ["1", "2", "3"] { _ = try? await call("resume", node) }
-        _ = try? await call("stop")
-        for node in ["1", "2", "3"] { _ = try? await call("kill9", node) }
-        _ = try? await call("wipe")
-    }
-}
-
-/// Only where `KAFKA_HOME` names an Apache Kafka with `cluster` beside it: three brokers check sequences, replicate,
-/// and lose a leader, which the mock does not.
-@Suite(.serialized, .enabled(if: Cluster.home != nil), .timeLimit(.minutes(10))) @LoopActor struct RealKafkaTests {
+/// Only where `KAFKA_HOME` names an Apache Kafka: three brokers check sequences, replicate, and lose a leader, which the
+/// mock does not.
+@Suite(.serialized, .enabled(if: KafkaBed.home != nil), .timeLimit(.minutes(10))) @LoopActor struct RealKafkaTests {
     private func pump(_ outbox: Outbox, _ bootstrap: String) -> Pump {
         var configuration = PumpConfiguration(
             producer: ProducerDefaults.configuration(
@@ -61,13 +20,12 @@ private struct Cluster: Sendable {
     }
 
     @Test func throughALostLeaderAndKilledAgentsNothingIsLostAndOrderHolds() async throws {
-        let cluster = try Cluster()
+        let folder = try Folder()
+        let cluster = try await KafkaBed(nodes: 3)
         do {
-            let bootstrap = try await cluster.call("start", "3")
-            try #require(bootstrap.contains(","), "the cluster did not start: \(bootstrap)")
             try await cluster.create("t")
-            try await loseTheLeader(cluster, bootstrap)
-            try await killTheAgent(cluster, bootstrap)
+            try await loseTheLeader(cluster, folder)
+            try await killTheAgent(cluster, folder)
         } catch {
             await cluster.end()
             throw error
@@ -77,21 +35,21 @@ private struct Cluster: Sendable {
 
     /// 2000 messages; in the middle the leader of their partition dies, and comes back later. One topic does not exist
     /// before the end.
-    private func loseTheLeader(_ cluster: Cluster, _ bootstrap: String) async throws {
-        let outbox = try cluster.folder.outbox()
-        let pump = pump(outbox, bootstrap)
+    private func loseTheLeader(_ cluster: KafkaBed, _ folder: Folder) async throws {
+        let outbox = try folder.outbox()
+        let pump = pump(outbox, cluster.bootstrap)
         try await pump.start()
-        let leader = try await cluster.leader(bootstrap, "t")
+        let leader = String(try await cluster.leader(of: "t"))
         for group in 0..<400 {
             let events = (1...5).map { event("t", group * 5 + $0) }
             let late = group < 10 ? [event("late", group + 1)] : []
             pump.wake(try await outbox.commit(Commit(events: events + late)).heads)
-            if group == 150 { try await cluster.call("kill9", leader) }
+            if group == 150 { try await cluster.call("kill", leader) }
             await withCheckedContinuation { done in
                 EventLoop.shared.schedule(inMilliseconds: 10) { done.resume() }
             }
         }
-        try await cluster.call("start-node", leader)
+        try await cluster.call("up", leader)
         #expect(await until(within: 90) { (try? await outbox.depths().first { $0.topic == "t" }?.rows) == 0 })
         #expect(pump.heldTopics.map(\.topic) == ["late"])
         try await cluster.create("late")
@@ -101,7 +59,7 @@ private struct Cluster: Sendable {
         #expect(counts.handedOver == counts.acknowledged + counts.returned && counts.inFlight == 0)
         #expect(counts.lostWakeUps == 0)
         for (topic, count) in [("t", 2000), ("late", 10)] {
-            let ledger = Ledger(try await kcat(bootstrap, topic))
+            let ledger = Ledger(try await kcat(cluster.bootstrap, topic))
             #expect(ledger.numbers == Array(1...count))
             #expect(
                 ledger.sequences == (1...count).map { CloudEvent.sequence(epoch: outbox.epoch, seq: Int64($0)) })
@@ -114,18 +72,18 @@ private struct Cluster: Sendable {
     }
 
     /// Eight agents killed at any instant while they publish, then one that sends the rest.
-    private func killTheAgent(_ cluster: Cluster, _ bootstrap: String) async throws {
+    private func killTheAgent(_ cluster: KafkaBed, _ folder: Folder) async throws {
         try await cluster.create("probe")
-        let state = cluster.folder.path + "/probe"
+        let state = folder.path + "/probe"
         var told = 0
         for _ in 0..<8 {
             let lines = try await probe(
-                ["deliver", state, bootstrap, "100000", "probe"], killAfter: Int.random(in: 20...800))
+                ["deliver", state, cluster.bootstrap, "100000", "probe"], killAfter: Int.random(in: 20...800))
             told = max(told, lines.compactMap { Int($0) }.max() ?? 0)
         }
-        let last = try await probe(["deliver", state, bootstrap, String(told + 1), "probe"])
+        let last = try await probe(["deliver", state, cluster.bootstrap, String(told + 1), "probe"])
         #expect(last.last == "done")
-        let ledger = Ledger(try await kcat(bootstrap, "probe"))
+        let ledger = Ledger(try await kcat(cluster.bootstrap, "probe"))
         #expect(ledger.numbers.count >= told && ledger.numbers == Array(1...max(1, ledger.numbers.count)))
         #expect(ledger.duplicates <= 8 * 2000)
         print("probe: \(ledger.numbers.count), \(ledger.duplicates) doubled by 8 kills")

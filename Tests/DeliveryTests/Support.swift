@@ -43,7 +43,7 @@ func event(_ topic: String, _ number: Int, chained: Bool = false, size: Int = 0)
     private let adjust: (inout PumpConfiguration) -> Void
 
     init(
-        brokers: Int = 1, topics: [String] = ["t"], settings: [ProducerConfiguration.Setting] = [],
+        brokers: Int = 1, topics: [String] = ["t"], settings: [ClientConfiguration.Setting] = [],
         _ adjust: @escaping (inout PumpConfiguration) -> Void = { _ in }
     ) throws {
         folder = try Folder()

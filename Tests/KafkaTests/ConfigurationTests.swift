@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ConfigurationTests {
     @Test func anUnknownKeyIsNamedWithItsPlace() throws {
-        let faults = ProducerConfiguration(["acks": "all", "retires": "3", "acks ": "1"]).faults()
+        let faults = ClientConfiguration(["acks": "all", "retires": "3", "acks ": "1"]).faults()
         #expect(faults.map { $0.setting?.key } == ["retires", "acks "])
         #expect(faults.map { $0.setting?.index } == [1, 2])
         #expect(faults.first?.description.contains("retires") == true)
@@ -13,18 +13,18 @@ import Testing
     }
 
     @Test func aWrongValueIsNamedWithWhatIsRight() throws {
-        let fault = try #require(ProducerConfiguration(["compression.type": "zip"]).faults().first)
+        let fault = try #require(ClientConfiguration(["compression.type": "zip"]).faults().first)
         #expect(fault.setting?.key == "compression.type")
         #expect(fault.description.contains("zip"))
     }
 
     @Test func settingsThatDoNotGoTogetherAreFound() throws {
-        let fault = try #require(ProducerConfiguration(["enable.idempotence": "true", "acks": "1"]).faults().first)
+        let fault = try #require(ClientConfiguration(["enable.idempotence": "true", "acks": "1"]).faults().first)
         #expect(fault.description.contains("acks"))
     }
 
     @Test func theLaterOfTwoCounts() {
-        let configuration = ProducerConfiguration(["linger.ms": "0", "linger.ms": "5"])
+        let configuration = ClientConfiguration(["linger.ms": "0", "linger.ms": "5"])
         #expect(configuration["linger.ms"] == "5" && configuration["x"] == nil)
         #expect(configuration.faults().isEmpty)
     }
@@ -35,7 +35,7 @@ import Testing
     ])
     func secretsStayOutOfErrors(key: String) {
         let secret = "hunter2-do-not-show"
-        let all = ProducerConfiguration([
+        let all = ClientConfiguration([
             .init(key, secret), .init("security.protocol", "sasl_ssl"), .init("sasl.mechanisms", "PLAIN"),
             .init("sasl.username", "lane"), .init("ssl.ca.location", "/nonexistent"),
         ])
@@ -43,16 +43,16 @@ import Testing
     }
 
     @Test @LoopActor func aProducerIsNotMadeOfWrongSettings() {
-        #expect { try Producer(ProducerConfiguration(["nope": "1"])) { _ in } } throws: {
+        #expect { try Producer(ClientConfiguration(["nope": "1"])) { _ in } } throws: {
             ($0 as? KafkaError)?.setting?.key == "nope"
         }
         #expect(throws: KafkaError.self) {
-            try Producer(ProducerConfiguration(["enable.idempotence": "true", "acks": "0"])) { _ in }
+            try Producer(ClientConfiguration(["enable.idempotence": "true", "acks": "0"])) { _ in }
         }
     }
 
     @Test func scramOnAnOldLibraryIsWarnedOf() throws {
-        let scram = [ProducerConfiguration.Setting("sasl.mechanisms", "SCRAM-SHA-512")]
+        let scram = [ClientConfiguration.Setting("sasl.mechanisms", "SCRAM-SHA-512")]
         let said = try #require(LibraryVersion(2, 0, 2).scramWarning(for: scram))
         #expect(said.contains("2.0.2") && said.contains("Kafka 4") && said.contains("mutual TLS"))
         #expect(LibraryVersion(2, 6, 1).scramWarning(for: scram) == nil)

@@ -42,8 +42,8 @@ import Testing
     var delivered: [UInt64] { reports.filter { $0.error == nil }.map(\.opaque) }
 }
 
-func safe(_ bootstrap: String, _ more: KeyValuePairs<String, String> = [:]) -> ProducerConfiguration {
-    var configuration = ProducerConfiguration([
+func safe(_ bootstrap: String, _ more: KeyValuePairs<String, String> = [:]) -> ClientConfiguration {
+    var configuration = ClientConfiguration([
         "bootstrap.servers": bootstrap, "acks": "all", "enable.idempotence": "true",
         "enable.gapless.guarantee": "true", "message.timeout.ms": "0", "linger.ms": "0",
         "partitioner": "murmur2_random", "retry.backoff.ms": "50", "reconnect.backoff.ms": "50",

@@ -6,11 +6,11 @@ import YAML
 /// `kafka:` of the configuration as librdkafka takes it, and what librdkafka says of it, placed in the file.
 public enum KafkaSettings {
     /// The producer's settings for this lane: delivery's own, then the configuration's, which win.
-    public static func producer(_ configuration: Configuration) -> ProducerConfiguration {
+    public static func producer(_ configuration: Configuration) -> ClientConfiguration {
         let identity = configuration.identity
         return ProducerDefaults.configuration(
             clientID: "lane-agent-\(identity.store)-\(identity.lane)",
-            overrides: configuration.kafka.map { ProducerConfiguration.Setting($0.key, $0.value) })
+            overrides: configuration.kafka.map { ClientConfiguration.Setting($0.key, $0.value) })
     }
 
     /// Errors: what librdkafka refuses, in its own words, at the key's line. Warnings: settings that take back a promise,

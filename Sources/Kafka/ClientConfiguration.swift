@@ -2,7 +2,7 @@ import CRdKafka
 
 /// Settings for librdkafka in the order they are applied: of two with one key the later wins.
 /// Source: CONFIGURATION.md of librdkafka.
-public struct ProducerConfiguration: Hashable, Sendable {
+public struct ClientConfiguration: Hashable, Sendable {
     public struct Setting: Hashable, Sendable {
         public var key: String
         public var value: String
@@ -17,6 +17,23 @@ public struct ProducerConfiguration: Hashable, Sendable {
     public init(_ settings: [Setting]) { self.settings = settings }
 
     public init(_ pairs: KeyValuePairs<String, String>) { settings = pairs.map { Setting($0.key, $0.value) } }
+
+    /// The same connection for a client that does not produce: without what concerns producers alone. A consumer that is
+    /// given those says so on its log, for each.
+    public var connection: ClientConfiguration {
+        ClientConfiguration(settings.filter { !Self.isOfProducer($0.key) })
+    }
+
+    private static func isOfProducer(_ key: String) -> Bool {
+        let keys: Set<String> = [
+            "acks", "request.required.acks", "enable.idempotence", "enable.gapless.guarantee", "message.timeout.ms",
+            "delivery.timeout.ms", "request.timeout.ms", "linger.ms", "compression.codec", "compression.type",
+            "compression.level", "message.send.max.retries", "retries", "partitioner", "msg_order_cmp",
+            "queuing.strategy", "delivery.report.only.error", "sticky.partitioning.linger.ms",
+        ]
+        let prefixes = ["queue.buffering.", "batch.", "transaction", "dr_"]
+        return keys.contains(key) || prefixes.contains { key.hasPrefix($0) }
+    }
 
     /// The value that counts for `key`.
     public subscript(key: String) -> String? { settings.last { $0.key == key }?.value }
@@ -59,11 +76,11 @@ public struct ProducerConfiguration: Hashable, Sendable {
         return (configuration, faults)
     }
 
-    /// Takes over `configuration` and makes the producer.
-    func instance(_ configuration: OpaquePointer) throws(KafkaError) -> OpaquePointer {
-        let (made, said) = withErrorText { text, size in
-            rd_kafka_new(RD_KAFKA_PRODUCER, configuration, text, size)
-        }
+    /// Takes over `configuration` and makes the producer, or the client of another `kind`.
+    func instance(
+        _ configuration: OpaquePointer, _ kind: rd_kafka_type_t = RD_KAFKA_PRODUCER
+    ) throws(KafkaError) -> OpaquePointer {
+        let (made, said) = withErrorText { text, size in rd_kafka_new(kind, configuration, text, size) }
         if let made { return made }
         // Not taken over where nothing was made. Source: rdkafka.h, rd_kafka_new.
         let code = rd_kafka_last_error().rawValue
