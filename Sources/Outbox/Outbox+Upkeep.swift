@@ -72,7 +72,10 @@ extension Outbox {
         let notices = untold.sorted { ($0.key.topic, $0.key.reason.rawValue) < ($1.key.topic, $1.key.reason.rawValue) }
             .map { drop, count in
                 Notice(
-                    .warning, "messages were given up; the stream tells which",
+                    drop.reason == .damaged ? .error : .warning,
+                    drop.reason == .damaged
+                        ? "messages that were kept cannot be read any more: the outbox is damaged; the stream tells which"
+                        : "messages were given up; the stream tells which",
                     [
                         .init("topic", drop.topic), .init("reason", drop.reason.rawValue),
                         .init("count", String(count)),

@@ -80,6 +80,7 @@ public actor Outbox {
 
     /// Closes the file and lets go of the folder. Every later call throws `.misuse`.
     public func close() {
+        if case .open(let opened) = hold, !opened.isInPlace { try? recreate(opened) }
         // So that the one file is all of it.
         if case .open(let opened) = hold, opened.isInPlace { try? opened.database.checkpointWhole() }
         hold = .closed
