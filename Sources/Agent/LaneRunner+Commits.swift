@@ -117,6 +117,7 @@ extension LaneRunner {
             hooks.log(Notice(.info, "the outbox takes commits again"))
         }
         for notice in committed.notices { hooks.log(notice) }
+        if committed.isRewritten { hooks.onReplaced() }
         if committed.skipped > 0 {
             hooks.log(
                 Notice(

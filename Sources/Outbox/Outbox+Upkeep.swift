@@ -163,6 +163,7 @@ extension Outbox {
         hold = .lost(damage: nil)
         self.folder = folder
         let anew = try current()
+        isRewriteUntold = true
         note(
             Replacement(
                 cause: what, aside: stranger, formerEpoch: anew.epoch, epoch: anew.epoch,

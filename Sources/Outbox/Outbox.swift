@@ -43,6 +43,8 @@ public actor Outbox {
     var toldDropsAt: Int64?
     /// A new database was begun, and the next commit is to be told.
     private var isReplacementUntold = false
+    /// The database was written anew, and the next commit is to be told.
+    var isRewriteUntold = false
     /// When databases were set aside while running, in milliseconds of boot time.
     private var setAsideAt: [Int64] = []
     /// After a commit of which it was not known whether it is on disk: signals up to here are there.
@@ -166,6 +168,8 @@ public actor Outbox {
         result.notices = takeNotices()
         opened.lastSignal = max(opened.lastSignal, commit.journal.last?.number ?? 0, commit.snapshot?.number ?? 0)
         if !opened.isInPlace { try recreateCommitted(opened) }
+        result.isRewritten = isRewriteUntold
+        isRewriteUntold = false
         checkpointIfDue(opened)
         result.nanoseconds = Boottime.monotonicNanoseconds() - began
         counts.take(commit, result)

@@ -150,7 +150,8 @@ private struct Model {
             let topic = topics[Int.random(in: 0..<4, using: &random)]
             switch Int.random(in: 0..<100, using: &random) {
             case 0..<70:
-                let text = "{\"s\":\(step),\"x\":\"\(String(repeating: "x", count: Int.random(in: 0..<6000, using: &random)))\"}"
+                let text =
+                    "{\"s\":\(step),\"x\":\"\(String(repeating: "x", count: Int.random(in: 0..<6000, using: &random)))\"}"
                 let events = (0..<Int.random(in: 1...4, using: &random)).map { _ in event(topic, text) }
                 let head = (texts[topic]?.keys.max() ?? 0)
                 do {

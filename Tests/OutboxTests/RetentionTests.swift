@@ -207,3 +207,39 @@ func filler(_ n: Int, bytes: Int = 4000) -> String { "{\"n\":\(n),\"x\":\"\(Stri
         #expect(answers == [false, true, true, false, false, true])
     }
 }
+
+@Suite struct DroppedSchemaTests {
+    /// docs/reference/messages.dropped.v1.schema.json, asked by a validator that is not ours: Debian's python3-jsonschema.
+    @Test func theTellingIsValidByItsSchema() async throws {
+        let folder = try Folder()
+        let outbox = try folder.open(maximumBytes: 300 << 10, maximumAge: 3_600_000, values: testValues)
+        for n in 1...150 {
+            _ = try await outbox.commit(
+                Commit(events: [event("own", filler(n)), event("audit", filler(n, bytes: 100), chained: true)]))
+        }
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        try await outbox.giveUpOld(now: now + 7_200_000, boottime: 0)
+        try await outbox.giveUpOld(now: now + 7_200_000 + AgeClock.probation, boottime: AgeClock.probation)
+        var lines: [[UInt8]] = []
+        for topic in ["own", "audit"] {
+            lines += try await outbox.all(topic).filter { DroppedMessages($0) != nil }.compactMap(\.value)
+        }
+        #expect(lines.count == 2)
+        let told = try #require(DroppedMessages(value: lines[0]))
+        #expect(told.reasons[.full] ?? 0 > 0 && told.reasons[.age] ?? 0 > 0 && told.count == 150)
+        let file = folder.path + "/told.jsonl"
+        try Data(lines.joined(separator: [0x0A])).write(to: URL(fileURLWithPath: file))
+        let schema = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("docs/reference/messages.dropped.v1.schema.json").path
+        let program = """
+            import json, sys, jsonschema
+            schema = json.load(open(sys.argv[1]))
+            jsonschema.Draft202012Validator.check_schema(schema)
+            for line in open(sys.argv[2]):
+                jsonschema.validate(json.loads(line), schema, cls=jsonschema.Draft202012Validator)
+            print("valid")
+            """
+        let process = try ProbeProcess(["/usr/bin/python3", "-c", program, schema, file])
+        #expect(process.lines() == ["valid"])
+    }
+}
