@@ -23,11 +23,14 @@ struct AuditChain: Hashable, Sendable {
     }
 
     /// A chained message came for the first time.
-    /// - Parameter digest: what the next one must name, where it is not the digest of `value` itself: of a message that
+    /// - Parameters:
+    ///   - from: the first sequence that it stands for, where it stands for several: its link is that one's.
+    ///   - digest: what the next one must name, where it is not the digest of `value` itself: of a message that
     ///   stands for another.
     /// - Returns: whether its link is right; nil where the one before was not seen.
     mutating func take(
-        _ place: SequenceLedger.Place, link: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, digest: String?
+        _ place: SequenceLedger.Place, from: Int64? = nil, link: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer,
+        digest: String?
     ) -> Bool? {
         defer {
             // What fills a gap is no longer what the next one follows.
@@ -35,8 +38,9 @@ struct AuditChain: Hashable, Sendable {
                 last = Last(place: place, digest: Array((digest ?? SHA256.hex(Array(value))).utf8))
             }
         }
-        if place.seq == 1 { return link.elementsEqual(Self.zeros) }
-        guard let last, last.place == SequenceLedger.Place(epoch: place.epoch, seq: place.seq - 1) else { return nil }
+        let first = from ?? place.seq
+        if first == 1 { return link.elementsEqual(Self.zeros) }
+        guard let last, last.place == SequenceLedger.Place(epoch: place.epoch, seq: first - 1) else { return nil }
         return link.elementsEqual(last.digest)
     }
 }

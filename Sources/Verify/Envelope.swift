@@ -22,6 +22,7 @@ struct Envelope {
     private(set) var severityText: UnsafeRawBufferPointer?
     private(set) var severityNumber: UnsafeRawBufferPointer?
     private(set) var expiry: UnsafeRawBufferPointer?
+    private var released: UnsafeRawBufferPointer?
     /// One that is there twice: which of them counts nobody says.
     private(set) var hasRepeats = false
 
@@ -49,6 +50,7 @@ struct Envelope {
             if Self.isEqual(name, "ce_recordedtime") { put(\.recorded) }
             if Self.isEqual(name, "ce_partitionkey") { put(\.partitionKey) }
             if Self.isEqual(name, "ce_severitytext") { put(\.severityText) }
+            if Self.isEqual(name, "ce_releasedfrom") { put(\.released) }
         case 17 where Self.isEqual(name, "ce_severitynumber"): put(\.severityNumber)
         default: return
         }
@@ -98,8 +100,13 @@ struct Envelope {
     }
 
     /// `ce_sequence`; nil where it is none.
-    var place: SequenceLedger.Place? {
-        guard let sequence, sequence.count == 20 else { return nil }
+    var place: SequenceLedger.Place? { sequence.flatMap(Self.place) }
+
+    /// The place that the message had before it was withheld; nil for all others.
+    var releasedFrom: SequenceLedger.Place? { released.flatMap(Self.place) }
+
+    private static func place(_ sequence: UnsafeRawBufferPointer) -> SequenceLedger.Place? {
+        guard sequence.count == 20 else { return nil }
         var epoch: Int64 = 0
         var seq: Int64 = 0
         for (index, digit) in sequence.enumerated() {

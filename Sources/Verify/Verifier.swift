@@ -120,7 +120,12 @@ public struct Verifier {
         }
         let arrival = streams[place].ledger.take(sequence, partition: record.partition, print: record.print)
         streams[place].lastSeen = sequence
-        guard count(arrival, sequence, record, place) else { return nil }
+        let standsIn =
+            Envelope.isEqual(type, "sco.message.withheld.v1") || Envelope.isEqual(type, "sco.messages.dropped.v1")
+        // A lane that never heard of its message's arrival may withhold or drop it afterwards, and tells so in its place.
+        if !standsIn || arrival != .repeated(isSame: false) {
+            guard count(arrival, sequence, record, place) else { return nil }
+        }
         delay(record, place)
         return Judged(place: sequence, type: Envelope.text(type) ?? "")
     }
@@ -182,14 +187,17 @@ public struct Verifier {
             return streams[place].add(.value, record, "the value is no JSON: byte \(error.offset), \(error.message)")
         }
         let type = judged.type
-        let isWithheld = type == "sco.message.withheld.v1"
+        // Both stand in the place of others.
+        let isWithheld = type == Self.withheldType
+        let dropped = type == Self.droppedType ? dropped(value, judged.place, record, place) : nil
         if isWithheld { streams[place].withheld += 1 }
-        if type == "sco.messages.dropped.v1" { told(value, judged.place, place) }
         checkSchema(value, type, record, place)
-        if !isWithheld { checkID(value, judged, record, place) }
+        checkID(value, judged, record, place)
         if let link = AuditChain.link(of: bytes) {
-            let digest = isWithheld ? value["sha256"]?.text : nil
-            if streams[place].chain.take(judged.place, link: link, value: bytes, digest: digest) == false {
+            let digest = isWithheld || dropped != nil ? value["sha256"]?.text : nil
+            let isRight = streams[place].chain.take(
+                judged.place, from: dropped?.lowerBound, link: link, value: bytes, digest: digest)
+            if isRight == false {
                 streams[place].add(
                     .chain, record, "previous of \(judged.place.text) is not the digest of the one before")
             }
@@ -200,11 +208,25 @@ public struct Verifier {
         }
     }
 
-    /// A lane tells that it has dropped messages: `first` to `last` of this topic and epoch.
-    private mutating func told(_ value: JSONValue, _ sequence: SequenceLedger.Place, _ place: Int) {
+    static let withheldType = "sco.message.withheld.v1"
+    static let droppedType = "sco.messages.dropped.v1"
+
+    /// A lane tells what it has dropped: from `first` to `last`, whose place the message has.
+    private mutating func dropped(
+        _ value: JSONValue, _ sequence: SequenceLedger.Place, _ record: SeenRecord, _ place: Int
+    ) -> ClosedRange<Int64>? {
         streams[place].dropNotices += 1
-        guard let first = value["first"]?.int, let last = value["last"]?.int, first >= 1, first <= last else { return }
-        streams[place].ledger.tell(first...last, of: sequence.epoch)
+        let first = value["first"]?.text.flatMap { CloudEvent.parseSequence($0) }
+        let last = value["last"]?.text.flatMap { CloudEvent.parseSequence($0) }
+        guard let first, let last, first.epoch == sequence.epoch, last.epoch == sequence.epoch,
+            last.seq == sequence.seq,
+            first.seq >= 1, first.seq <= last.seq
+        else {
+            streams[place].add(.value, record, "what \(sequence.text) says it dropped does not end in its own place")
+            return nil
+        }
+        streams[place].ledger.tell(first.seq...last.seq, of: sequence.epoch)
+        return first.seq...last.seq
     }
 
     private mutating func checkSchema(_ value: JSONValue, _ type: String, _ record: SeenRecord, _ place: Int) {
@@ -223,12 +245,16 @@ public struct Verifier {
     /// Every id is made by hashing what decides it: it can be made again.
     private mutating func checkID(_ value: JSONValue, _ judged: Judged, _ record: SeenRecord, _ place: Int) {
         guard let id = record.envelope.id, let source = record.envelope.source.flatMap(Envelope.text) else { return }
-        let parts: [String]
+        var parts: [String]
         if Schemas.id(ofType: judged.type) == Schemas.id(ofType: "sco.intervention.raised.v1") {
             guard let intervention = value["intervention"]?.text, let revision = value["revision"]?.int else { return }
             parts = [intervention, String(revision)]
         } else {
-            parts = [source, streams[place].topic, String(judged.place.epoch), String(judged.place.seq)]
+            // Sent again out of quarantine, a message has the id of the place that it had.
+            let made = record.envelope.releasedFrom ?? judged.place
+            parts = [source, streams[place].topic, String(made.epoch), String(made.seq)]
+            if judged.type == Self.withheldType { parts.insert("withheld", at: 0) }
+            if judged.type == Self.droppedType { parts.append(Self.droppedType) }
         }
         if !id.elementsEqual(LaneUUID(hashing: parts).description.utf8) {
             streams[place].add(.id, record, "ce_id of \(judged.place.text) is not made of what it names")
