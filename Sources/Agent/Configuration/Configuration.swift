@@ -25,6 +25,7 @@ public struct Configuration: Sendable {
     public var devices: [EvdevDeviceRule] = []
     public var kafka: [KafkaSetting] = []
     public var topics = TopicNames()
+    public var topicSettings = TopicSettings()
     public var recording: Recording?
     public var outbox = Outbox()
     /// Most signals in memory that wait for the disk.
