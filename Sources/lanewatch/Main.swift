@@ -31,6 +31,7 @@ enum Main {
         case "explain": return ExplainCommand.perform(arguments)
         case "check": return CheckCommand.perform(arguments)
         case "rules": return RulesCommand.perform(arguments)
+        case "outbox": return OutboxCommand.perform(arguments)
         case "bundle": return BundleCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "verify": return VerifyCommand.perform(arguments)

@@ -75,6 +75,9 @@ public struct Configuration: Sendable {
         /// Who may ask: names or numbers. Root and the agent's own user may always.
         public var users: [String] = []
         public var groups: [String] = []
+        /// Who of them may also release and discard messages of the quarantine, besides root and the agent's own user.
+        public var changeUsers: [String] = []
+        public var changeGroups: [String] = []
 
         public init() {}
     }

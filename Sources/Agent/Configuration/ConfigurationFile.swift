@@ -160,7 +160,9 @@ private struct Reader {
             return
         }
         guard
-            let map = top.mapping("control", "\"control\"", keys: ["path", "mode", "group", "users", "groups"])
+            let map = top.mapping(
+                "control", "\"control\"",
+                keys: ["path", "mode", "group", "users", "groups", "change_users", "change_groups"])
         else { return }
         var control = Configuration.Control()
         control.path = socketPath(map) ?? control.path
@@ -168,6 +170,8 @@ private struct Reader {
         control.group = map.text("group")
         control.users = map.texts("users", allowsEmpty: true).map(\.text)
         control.groups = map.texts("groups", allowsEmpty: true).map(\.text)
+        control.changeUsers = map.texts("change_users", allowsEmpty: true).map(\.text)
+        control.changeGroups = map.texts("change_groups", allowsEmpty: true).map(\.text)
         let named = control.users.isEmpty ? "groups" : "users"
         if !(control.users.isEmpty && control.groups.isEmpty), control.mode & 0o066 == 0 {
             findings.warning(
