@@ -38,6 +38,9 @@ import Outbox
     var lookDeadline: EventLoop.Deadline?
     var looks = 0
     var noted: [String: Int64] = [:]
+    /// Where the lane's messages are, by topic, and of which topics that is not written down yet.
+    var partitions: [String: Int32] = [:]
+    var newPartitions: Set<String> = []
 
     public internal(set) var counts = PumpCounts()
     /// Told of each message that the brokers have, in its topic's order. For measurements.
@@ -82,6 +85,7 @@ import Outbox
     /// - Throws: what librdkafka says of the settings, or the outbox of its file; then it may be called again.
     public func start() async throws {
         guard state == .idle else { return }
+        try await loadPartitions()
         learn(try await outbox.depths(withOldest: true), isLook: false)
         guard state == .idle else { return }
         try makeProducer()
