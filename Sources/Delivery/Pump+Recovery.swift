@@ -8,7 +8,9 @@ extension Pump {
     func makeProducer() throws(KafkaError) {
         instance += 1
         let made = instance
-        producer = try Producer(configuration.producer) { [weak self] event in self?.take(event, of: made) }
+        let producer = try Producer(configuration.producer) { [weak self] event in self?.take(event, of: made) }
+        for (topic, partition) in partitions { producer.pin(topic, to: partition) }
+        self.producer = producer
     }
 
     /// Keeps what was said of the oldest message of a topic: that is the one to look at.

@@ -28,6 +28,7 @@ extension Pump {
             let (spoken, place, ticket) = Opaque.unpack(report.opaque)
             guard spoken == instance & Opaque.instanceMask, place < channels.count else { continue }
             guard let error = report.error else {
+                learnPartition(report.partition, place)
                 acknowledge(ticket, place, now, wall)
                 continue
             }
@@ -95,6 +96,7 @@ extension Pump {
         unsettledCount = 0
         var next = configuration.settleAfter
         do throws(OutboxError) {
+            try await settlePartitions()
             if !marks.isEmpty {
                 try await outbox.settle(marks)
                 counts.settles += 1

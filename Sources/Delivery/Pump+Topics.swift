@@ -21,8 +21,9 @@ extension Pump {
             return advance(place)
         }
         switch answer {
-        case .ready:
+        case .ready(let partitions):
             channels[place].access = .ready
+            keepPartition(place, of: partitions)
             advance(place)
         case .unreachable:
             // The call waits for a broker by itself: this is only the pause between two of them.

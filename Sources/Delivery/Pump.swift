@@ -43,6 +43,9 @@ import Outbox
     /// While recovering: when it is tried again, in milliseconds of boot time.
     var resumesAt: Int64?
     var lastAcknowledged: WallInstant?
+    /// Where the lane's messages are, by topic, and of which topics that is not written down yet.
+    var partitions: [String: Int32] = [:]
+    var newPartitions: Set<String> = []
 
     public internal(set) var counts = PumpCounts()
     /// Told of each message that the brokers have, in its topic's order. For measurements.
@@ -90,6 +93,7 @@ import Outbox
     /// - Throws: what librdkafka says of the settings, or the outbox of its file; then it may be called again.
     public func start() async throws {
         guard state == .idle else { return }
+        try await loadPartitions()
         learn(try await outbox.depths(withOldest: true), isLook: false)
         await learnQuarantine()
         guard state == .idle else { return }
