@@ -88,7 +88,8 @@ let package = Package(
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
-            "Integration", ["Feeds", "Kafka", "Lane", "Loop", "Outbox", "KafkaBed", "lanewatch", "bed-probe"]),
+            "Integration",
+            ["Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch", "bed-probe"]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
             path: "Tests/CrashProbe", swiftSettings: strict),
