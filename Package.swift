@@ -67,6 +67,7 @@ let package = Package(
         // Never shipped.
         module("LaneTesting", ["Lane"]),
         .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
+        .target(name: "PostgresBed", path: "Tests/PostgresBed", swiftSettings: strict),
         .executableTarget(
             name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
@@ -83,6 +84,7 @@ let package = Package(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
         tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
+        tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
