@@ -2,7 +2,7 @@ import Glibc
 
 /// `lanewatch-bench [--lanewatch PROGRAM] [--rules FOLDER] [rules] [sec] [delivery] [load] [accept] [rest] [peers]`: all
 /// without a name; `accept` is the first half of `load`. `peers` needs KAFKA_HOME in the environment, and has options of its
-/// own: `--rounds 3 --brokers 1 --lines 100000 --only NAME,…`.
+/// own: `--rounds 3 --brokers 1 --lines 100000 --only NAME,… --kafka linger.ms=5,…`.
 @main
 enum Main {
     static func main() {
@@ -20,6 +20,7 @@ enum Main {
         peers.rounds = Int(option("--rounds", "")) ?? peers.rounds
         peers.nodes = Int(option("--brokers", "")) ?? peers.nodes
         peers.lines = Int(option("--lines", "")) ?? peers.lines
+        peers.settings = option("--kafka", "").split(separator: ",").map { String($0) }
         peers.only = option("--only", "").split(separator: ",").map { String($0) }
         if words.first == "plain" { return PlainChild.run(Array(words.dropFirst())) }
         func wanted(_ name: String) -> Bool { words.isEmpty || words.contains(name) }

@@ -18,6 +18,8 @@ enum PeersBenchmark {
         var lines = 100_000
         var rate = 200
         var paced = 800
+        /// `key=value` of librdkafka, for ours and the plain one, over our defaults.
+        var settings: [String] = []
         /// Only products whose name has one of these in it.
         var only: [String] = []
     }
@@ -57,14 +59,14 @@ enum PeersBenchmark {
                     try? kafka.path.restore()
                 }
                 let seconds = Double(Boottime.nanoseconds() - start) / 1e9
-                Progress.say("round \(round) of \(options.rounds): \(product.name), \(round_(seconds)) s")
+                Progress.say("round \(round) of \(options.rounds): \(product.name), \(figure(seconds)) s")
             }
         }
         PeersTables(options, trial.figures, products.map(\.name), bytes: trial.bytes).show()
-        Progress.say("\(round_(Double(Boottime.nanoseconds() - begin) / 1e9)) s in all")
+        Progress.say("\(figure(Double(Boottime.nanoseconds() - begin) / 1e9)) s in all")
     }
 
-    private static func round_(_ seconds: Double) -> String { round(seconds, 1) }
+    private static func figure(_ seconds: Double) -> String { round(seconds, 1) }
 }
 
 enum TopicsOfOurs {
@@ -85,6 +87,8 @@ enum Progress {
 struct PeerFigures {
     var p50 = Samples()
     var p99 = Samples()
+    /// CPU s per 100 k at that rate: what each line costs alone.
+    var pacedCPU = Samples()
     var pacedMissing = 0
     var accepted = Samples()
     /// Lines a second from the first written to the last consumed.

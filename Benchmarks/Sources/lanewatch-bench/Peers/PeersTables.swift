@@ -40,12 +40,14 @@ struct PeersTables {
         var table = Table(
             "Peers: load of \(PeersBenchmark.writers) writers; \(options.rate) lines a second",
             [
-                "product", "accepted/s", "to Kafka and consumed/s", "CPU s per 100 k", "p50, ms", "p99, ms",
+                "product", "accepted/s", "to Kafka and consumed/s", "CPU s per 100 k", "one by one", "p50, ms",
+                "p99, ms",
                 "of plain p50", "of plain p99",
             ])
         rows { found, name in
             table.add(
-                name, rate(found.accepted), rate(found.throughput), text(found.cpu, 2), text(found.p50, 2),
+                name, rate(found.accepted), rate(found.throughput), text(found.cpu, 2), text(found.pacedCPU, 1),
+                text(found.p50, 2),
                 text(found.p99, 2), ratio(found.p50, plain?.p50), ratio(found.p99, plain?.p99))
         }
         table.show()

@@ -25,7 +25,8 @@ final class PeersTrial {
 
     private func make(_ product: Product, _ bootstrap: String) throws -> ProductProcess {
         try ProductProcess(
-            product, bootstrap: bootstrap, program: options.program, bench: options.bench, template: templateFile)
+            product, bootstrap: bootstrap, program: options.program, bench: options.bench, template: templateFile,
+            settings: options.settings)
     }
 
     /// Ranges of `count` lines in all, one a writer.
@@ -131,6 +132,7 @@ final class PeersTrial {
         let ledger = Ledger([range])
         reader.follow(ledger)
         var sent: [Int64] = []
+        let cpu = process.cpu
         if process.isPlain {
             process.tell("\(range.first) \(range.count) \(options.rate)")
             while let word = process.hear(within: 30), word != "done" {
@@ -145,6 +147,7 @@ final class PeersTrial {
             guard let arrival = ledger.arrival(of: range.first + place) else { continue }
             samples.add(Double(arrival - moment) / 1e6)
         }
+        found.pacedCPU.add((process.cpu - cpu) / Double(range.count) * 100_000)
         found.p50.add(samples.median)
         found.p99.add(samples.quantile(0.99))
         found.pacedMissing += range.count - samples.values.count
@@ -157,6 +160,7 @@ final class PeersTrial {
         let ledger = Ledger(ranges)
         reader.follow(ledger)
         let cpu = process.cpu
+        let threads = AgentProcess.threadSeconds(of: process.pid)
         let begin = Boottime.nanoseconds()
         let accepted: [Int]
         if process.isPlain {
@@ -168,12 +172,19 @@ final class PeersTrial {
                 process.socketPath, ranges, answered: process.isOurs, limit: 15, line: self.lines(of: process))
             accepted = result.accepted
             found.accepted.add(Double(result.total) / result.seconds)
+            Progress.say(
+                "  \(result.total) lines taken in \(round(result.seconds, 2)) s, \(ledger.arrived) consumed by then")
         }
         let total = accepted.reduce(0, +)
         ledger.wait(for: total, patience: 6, limit: 60)
         // What is written down after the last acknowledgement belongs to it.
         usleep(300_000)
-        found.cpu.add((process.cpu - cpu) / Double(ledger.arrived) * 100_000)
+        let each = 100_000 / Double(ledger.arrived)
+        found.cpu.add((process.cpu - cpu) * each)
+        let spent = AgentProcess.threadSeconds(of: process.pid).merging(threads) { $0 - $1 }
+        let shares = spent.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(6)
+        Progress.say(
+            "  CPU s per 100 k: " + shares.map { "\($0.key) \(round($0.value * each, 2))" }.joined(separator: ", "))
         found.throughput.add(Double(ledger.arrived) / (Double(ledger.lastAt - begin) / 1e9))
         count(ledger, accepted, &found)
     }

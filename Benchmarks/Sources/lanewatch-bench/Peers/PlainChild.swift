@@ -3,7 +3,7 @@ import Delivery
 import Glibc
 import Loop
 
-/// `lanewatch-bench plain BOOTSTRAP TOPIC ours|wide TEMPLATE`: librdkafka and nothing else, as a process of its own.
+/// `lanewatch-bench plain BOOTSTRAP TOPIC ours|wide TEMPLATE [KEY=VALUE …]`: librdkafka and nothing else, as a process of its own.
 ///
 /// Reads `FIRST COUNT RATE` a line, sends the lines FIRST … of the template, RATE a second (0: as fast as they are taken), says
 /// `taken` when all were taken by librdkafka, after it with a rate the moments in boot nanoseconds when each was handed over,
@@ -12,7 +12,7 @@ enum PlainChild {
     static let templateNumber = 146_389_364
 
     static func run(_ words: [String]) {
-        guard words.count == 4, let template = Template(file: words[3], of: templateNumber) else { return }
+        guard words.count >= 4, let template = Template(file: words[3], of: templateNumber) else { return }
         var settings = ProducerDefaults.configuration(
             clientID: "plain",
             overrides: [.init("bootstrap.servers", words[0]), .init("broker.address.family", "v4")]
@@ -22,6 +22,10 @@ enum PlainChild {
                 .init("queue.buffering.max.messages", "200000"), .init("queue.buffering.max.kbytes", "1000000"),
                 .init("batch.num.messages", "10000"), .init("linger.ms", "5"),
             ]
+        }
+        for word in words.dropFirst(4) {
+            let parts = word.split(separator: "=", maxSplits: 1).map { String($0) }
+            if parts.count == 2 { settings.append(.init(parts[0], parts[1])) }
         }
         guard let configuration = rd_kafka_conf_new() else { return }
         for setting in settings { rd_kafka_conf_set(configuration, setting.key, setting.value, nil, 0) }

@@ -104,7 +104,9 @@ final class ProductProcess {
     var isPlain: Bool { if case .plain = product.kind { true } else { false } }
     var isOurs: Bool { if case .ours = product.kind { true } else { false } }
 
-    init(_ product: Product, bootstrap: String, program: String, bench: String, template: String) throws {
+    init(
+        _ product: Product, bootstrap: String, program: String, bench: String, template: String, settings: [String]
+    ) throws {
         self.product = product
         switch product.kind {
         case .ours:
@@ -123,11 +125,11 @@ final class ProductProcess {
                 metrics: {port: \(try Ports.free(1))}
                 log: {level: warning, format: json}
                 outbox: {max_mib: 1024}
-                kafka: {bootstrap.servers: "\(bootstrap)", broker.address.family: v4}
+                kafka: {bootstrap.servers: "\(bootstrap)", broker.address.family: v4\(settings.map { ", " + $0.split(separator: "=", maxSplits: 1).joined(separator: ": ") }.joined())}
 
                 """)
         case .plain(let wide):
-            words = [bench, "plain", bootstrap, product.topic, wide ? "wide" : "ours", template]
+            words = [bench, "plain", bootstrap, product.topic, wide ? "wide" : "ours", template] + settings
         case .forwarder(let configuration, let fill, let words):
             self.words = words(folder.path)
             var text = Text.file("Benchmarks/Peers/\(configuration)")
