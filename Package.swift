@@ -45,6 +45,7 @@ let package = Package(
         module("Outbox", ["Lane", "Loop", "CLinux", "CSQLite"]),
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
+        module("Verify", ["Lane", "CPCRE2"]),
         module("Net", ["Loop", "CLinux"]),
         module("Signing", ["COpenSSL"]),
         module("CommandLine", ["Lane"]),
@@ -58,8 +59,8 @@ let package = Package(
         .executableTarget(
             name: "lanewatch",
             dependencies: [
-                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry",
-                "Signing", "CLinux",
+                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop",
+                "Telemetry", "Signing", "Verify", "CLinux",
             ],
             swiftSettings: strict),
 
@@ -81,19 +82,20 @@ let package = Package(
         tests(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
+        tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
-            "Integration", ["Feeds", "Kafka", "Lane", "KafkaBed", "lanewatch", "bed-probe"]),
+            "Integration", ["Feeds", "Kafka", "Lane", "Loop", "KafkaBed", "lanewatch", "bed-probe"]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
             path: "Tests/CrashProbe", swiftSettings: strict),
         tests(
             "AgentTests",
             [
-                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux",
+                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "Delivery", "CLinux",
                 "crash-probe",
             ]),
     ],
