@@ -60,7 +60,7 @@ format: ## Format the sources
 
 check: ## Format, lint and documentation checks
 	swift format lint -s -r Sources Tests Benchmarks/Sources Fuzz/Sources Package.swift
-	shellcheck scripts/setup scripts/check-docs scripts/check-records scripts/fuzz scripts/kafka .ci/run
+	shellcheck scripts/setup scripts/check-docs scripts/check-records scripts/fuzz scripts/get-peers scripts/kafka .ci/run
 	scripts/check-docs
 
 generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions
