@@ -81,6 +81,11 @@ let package = Package(
         tests(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
+        .target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
+        .executableTarget(
+            name: "faults", dependencies: ["FaultParts", "Feeds", "Kafka", "KafkaBed"], path: "Tests/Faults",
+            swiftSettings: strict),
+        tests("FaultsTests", ["FaultParts"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
