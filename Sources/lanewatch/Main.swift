@@ -34,6 +34,7 @@ enum Main {
         case "bundle": return BundleCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)
+        case "topics": return TopicsCommand.perform(arguments)
         case "manual": return ManualCommand.perform(arguments)
         default:
             Terminal.out(Table.all.help(columns: Terminal.columns) ?? "")

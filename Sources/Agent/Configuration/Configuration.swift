@@ -24,6 +24,7 @@ public struct Configuration: Sendable {
     public var devices: [EvdevDeviceRule] = []
     public var kafka: [KafkaSetting] = []
     public var topics = TopicNames()
+    public var topicSettings = TopicSettings()
     public var recording: Recording?
     /// Most bytes of undelivered messages that the outbox keeps.
     public var outboxBytes: Int64 = 512 << 20

@@ -48,7 +48,8 @@ private struct Reader {
                 root, "the configuration",
                 keys: [
                     "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
-                    "control", "devices", "kafka", "topics", "recording", "outbox", "limits", "gap_limit", "metrics",
+                    "control", "devices", "kafka", "topics", "topic_settings", "recording", "outbox", "limits",
+                    "gap_limit", "metrics",
                     "log",
                 ], findings)
         else { return }
@@ -69,6 +70,7 @@ private struct Reader {
         readDevices(top, &configuration)
         readKafka(top, &configuration)
         readTopics(top, &configuration)
+        readTopicSettings(top, &configuration)
         readRecording(top, &configuration)
         readRest(top, &configuration)
     }
@@ -312,7 +314,7 @@ private struct Reader {
     }
 
     private func readTopics(_ top: YAMLMapping, _ configuration: inout Configuration) {
-        let keys = ["interventions", "shadow", "lane_state", "device_health", "audit"]
+        let keys = ["interventions", "shadow", "lane_state", "device_health", "audit", "attendant"]
         guard let map = top.mapping("topics", "\"topics\"", keys: keys) else { return }
         func topic(_ key: String, _ standard: String) -> String {
             guard let text = map.text(key) else { return standard }
@@ -329,9 +331,16 @@ private struct Reader {
         configuration.topics.laneState = topic("lane_state", standard.laneState)
         configuration.topics.deviceHealth = topic("device_health", standard.deviceHealth)
         configuration.topics.audit = topic("audit", standard.audit)
-        if Set(configuration.topics.all).count < keys.count {
+        configuration.topics.attendant = topic("attendant", standard.attendant)
+        if Set(configuration.topics.all + [configuration.topics.attendant]).count < keys.count {
             findings.error("two of \"topics\" have the same name", at: map.beginning)
         }
+    }
+
+    private func readTopicSettings(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        let keys = TopicSettings.numbers + ["topics"]
+        guard let map = top.mapping("topic_settings", "\"topic_settings\"", keys: keys) else { return }
+        configuration.topicSettings = TopicSettings(map)
     }
 
     private func readRecording(_ top: YAMLMapping, _ configuration: inout Configuration) {
