@@ -66,6 +66,7 @@ let package = Package(
         // Never shipped.
         module("LaneTesting", ["Lane"]),
         .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
+        .target(name: "PostgresBed", path: "Tests/PostgresBed", swiftSettings: strict),
         .executableTarget(
             name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
@@ -81,11 +82,15 @@ let package = Package(
         tests(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
-        .target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
+.target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
         .executableTarget(
-            name: "faults", dependencies: ["FaultParts", "Feeds", "Kafka", "KafkaBed"], path: "Tests/Faults",
-            swiftSettings: strict),
+            name: "faults",
+            dependencies: [
+                "FaultParts", "Agent", "Delivery", "Feeds", "Kafka", "KafkaBed", "Lane", "Loop", "Outbox", "PostgresBed",
+                "Telemetry",
+            ], path: "Tests/Faults", swiftSettings: strict),
         tests("FaultsTests", ["FaultParts"]),
+        tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
