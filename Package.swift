@@ -82,11 +82,12 @@ let package = Package(
         tests(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
-.target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
+        .target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
         .executableTarget(
             name: "faults",
             dependencies: [
-                "FaultParts", "Agent", "Delivery", "Feeds", "Kafka", "KafkaBed", "Lane", "Loop", "Outbox", "PostgresBed",
+                "FaultParts", "Agent", "Delivery", "Feeds", "Kafka", "KafkaBed", "Lane", "Loop", "Outbox",
+                "PostgresBed",
                 "Telemetry",
             ], path: "Tests/Faults", swiftSettings: strict),
         tests("FaultsTests", ["FaultParts"]),

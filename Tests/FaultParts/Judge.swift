@@ -78,7 +78,7 @@ public enum Judge {
     }
 
     /// By (source, id).
-    static func firstAppearances(_ records: [Record]) -> [Record] {
+    public static func firstAppearances(_ records: [Record]) -> [Record] {
         var seen: Set<[String]> = []
         return records.filter { seen.insert([$0.source, $0.id]).inserted }
     }

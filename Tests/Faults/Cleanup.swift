@@ -9,6 +9,7 @@ final class Cleanup: Sendable {
     private struct Open {
         var pids: Set<Int32> = []
         var endings: [@Sendable () async -> Void] = []
+        var starting = 0
     }
     private let open = Mutex(Open())
 
@@ -16,7 +17,16 @@ final class Cleanup: Sendable {
     func remove(_ pid: Int32) { open.withLock { _ = $0.pids.remove(pid) } }
     func atEnd(_ ending: @escaping @Sendable () async -> Void) { open.withLock { $0.endings.append(ending) } }
 
+    /// What `start` makes must be ended too, but nobody can before it is made: an interruption waits for it.
+    func starting<T>(_ start: () async throws -> T) async rethrows -> T {
+        open.withLock { $0.starting += 1 }
+        defer { open.withLock { $0.starting -= 1 } }
+        return try await start()
+    }
+
     func perform() async {
+        let end = Date(timeIntervalSinceNow: 100)
+        while open.withLock({ $0.starting > 0 }), Date() < end { try? await Task.sleep(for: .milliseconds(100)) }
         let (pids, endings) = open.withLock { open in
             defer { open = Open() }
             return (open.pids, open.endings)

@@ -43,6 +43,7 @@ final class LaneProcess {
             metrics: {port: \(metricsPort)}
             log: {level: warning, format: text}
             topics: {interventions: \(topic)}
+            topic_settings: {partitions: 1}
             kafka:
               bootstrap.servers: "\(bootstrap)"
               broker.address.family: v4
@@ -58,6 +59,17 @@ final class LaneProcess {
     var log: String { folder + "/agent.log" }
     var state: StateReader { StateReader(folder: folder + "/state") }
     var pid: Int32 { process?.isRunning == true ? process?.processIdentifier ?? 0 : 0 }
+
+    /// `lanewatch topics create`: those of this lane that are not there.
+    func makeTopics() throws {
+        let words = [
+            "timeout", "60", program, "topics", "create", "--timeout", "50s", "--config", folder + "/lanewatch.yaml",
+        ]
+        let made = try Command.run(words)
+        guard made.code == 0 else {
+            throw Fault("lanewatch topics create: \(made.errors) \(String(decoding: made.output, as: UTF8.self))")
+        }
+    }
 
     /// Starts it, and does not wait.
     func launch() throws {

@@ -6,6 +6,8 @@ import KafkaBed
 @main struct Faults {
     nonisolated static func main() async {
         do {
+            let words = CommandLine.arguments
+            if words.count == 4, words[1] == "hasty" { try await Hasty.run(words[2], words[3]) }
             let settings = try Settings(Array(CommandLine.arguments.dropFirst()))
             if settings.isListed {
                 for (row, times) in settings.wanted { say("\(row.name)\t\(times)\t\(row.title)") }

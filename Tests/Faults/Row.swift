@@ -22,11 +22,16 @@ struct Row: Sendable {
     let stateBytes: Int?
     /// The topic is made by the row itself.
     let makesTopic: Bool
+    /// The agent is a program of the harness instead, which publishes as forwarders do: see `Hasty`.
+    let isHasty: Bool
+    /// The fault breaks a promise that the consumer relies on: it may stop with an alarm.
+    let mayStopTheConsumer: Bool
     let act: @Sendable (Trial) async throws -> Void
 
     init(
         _ name: String, _ title: String, times: Int = 20, bed: Bed = .kafka, isControl: Bool = false,
-        kafka: [String: String] = [:], stateBytes: Int? = nil, makesTopic: Bool = false,
+        kafka: [String: String] = [:], stateBytes: Int? = nil, makesTopic: Bool = false, isHasty: Bool = false,
+        mayStopTheConsumer: Bool = false,
         _ act: @escaping @Sendable (Trial) async throws -> Void
     ) {
         self.name = name
@@ -37,6 +42,8 @@ struct Row: Sendable {
         self.kafka = kafka
         self.stateBytes = stateBytes
         self.makesTopic = makesTopic
+        self.isHasty = isHasty
+        self.mayStopTheConsumer = mayStopTheConsumer
         self.act = act
     }
 

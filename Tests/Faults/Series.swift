@@ -7,6 +7,7 @@ struct Series {
     private var tally: Tally
     private var chance: Chance
     private var stand: Stand?
+    private var database: Database?
     private var made: [Entry] = []
     private var faults: [String] = []
     private var leftOut: [String: String] = [:]
@@ -32,7 +33,7 @@ struct Series {
             await make(row, seed)
         }
         await stand?.end()
-        stand = nil
+        database?.end()
         report()
         return faults.isEmpty && made.allSatisfy(\.isGood)
     }
@@ -60,8 +61,9 @@ struct Series {
     }
 
     private mutating func make(_ row: Row, _ seed: UInt64, _ attempt: Int) async throws {
-        if row.bed == .kafka, stand == nil { stand = try await Stand.start() }
-        let trial = try Trial(row, seed: seed + UInt64(attempt) << 32, settings, stand: stand)
+        if row.bed == .kafka, stand == nil { stand = try await Stand.start(settings.lanewatch) }
+        if row.bed == .kafka, settings.asksPostgreSQL, database == nil { database = try Database() }
+        let trial = try Trial(row, seed: seed + UInt64(attempt) << 32, settings, stand: stand, database: database)
         do {
             let entry = try await trial.run()
             try tally.add(entry)

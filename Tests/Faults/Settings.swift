@@ -14,6 +14,8 @@ struct Settings: Sendable {
     var rate = 250
     /// The longest cut of the path, in seconds.
     var longest = 300.0
+    /// Whether each log is read into PostgreSQL too.
+    var asksPostgreSQL = true
     var isKept = false
     var isListed = false
 
@@ -21,7 +23,7 @@ struct Settings: Sendable {
         Runs the agent against three real Kafka brokers, does it harm, and compares what it answered with what arrived.
 
         usage: faults --lanewatch FILE [--rows "NAME …"] [--times N] [--minutes M] [--tally FILE] [--seed S]
-                      [--rate N] [--longest SECONDS] [--keep] [--list]
+                      [--rate N] [--longest SECONDS] [--no-postgres] [--keep] [--list]
 
           --lanewatch  the agent's program
           --rows       only these, or those whose name begins so ("kill mock-"); all where it is left out
@@ -31,6 +33,7 @@ struct Settings: Sendable {
           --seed       of the first run; each has a seed of its own, printed with it
           --rate       signals a second (250)
           --longest    the longest cut of the path in seconds (300)
+          --no-postgres  do not read the logs into PostgreSQL by examples/consumer
           --keep       keep the folder of every run, not only of those that failed
           --list       print the rows and how often each runs
 
@@ -59,6 +62,7 @@ struct Settings: Sendable {
                 hasSeed = true
             case "--rate": rate = min(400, max(10, try number(word)))
             case "--longest": longest = max(11, try number(word))
+            case "--no-postgres": asksPostgreSQL = false
             case "--keep": isKept = true
             case "--list": isListed = true
             default: throw Fault("no option \(word)\n\n\(Self.help)")

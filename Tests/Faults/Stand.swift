@@ -30,17 +30,24 @@ final class Stand: Sendable {
         self.proxy = proxy
     }
 
-    static func start() async throws -> Stand {
+    /// - Parameter lanewatch: the agent's program, which also makes topics.
+    static func start(_ lanewatch: String) async throws -> Stand {
         let proxy = try Proxy(count: 3)
-        let kafka = try await KafkaBed(nodes: 3, properties: properties, shownPorts: proxy.ports)
+        let kafka = try await Cleanup.shared.starting {
+            let kafka = try await KafkaBed(nodes: 3, properties: properties, shownPorts: proxy.ports)
+            Cleanup.shared.atEnd { await kafka.end() }
+            return kafka
+        }
         proxy.lead(to: (0..<3).map { kafka.port + $0 })
-        Cleanup.shared.atEnd { await kafka.end() }
         let stand = Stand(kafka, proxy)
         try await stand.awaitWhole(nil)
-        // Of all runs together: each lane has messages of its own there.
-        for topic in ["sco.rules.shadow", "sco.lane-state", "sco.device-health", "sco.audit"] {
-            try await kafka.create(topic, partitions: 3)
-        }
+        // Those of all runs together, where each lane has messages of its own.
+        let folder = try Places.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try LaneProcess(
+            folder: folder, program: lanewatch, lane: "first", topic: "sco.interventions", bootstrap: stand.bootstrap,
+            kafka: login
+        ).makeTopics()
         return stand
     }
 
@@ -111,4 +118,11 @@ enum Places {
     static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
     static let scripts = repository + "/scripts"
+
+    /// A fresh folder for a run.
+    static func folder() throws -> String {
+        var template = Array("/tmp/lanewatch-faults-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Fault("mkdtemp: \(String(cString: strerror(errno)))") }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 }

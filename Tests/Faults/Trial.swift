@@ -15,6 +15,7 @@ final class Trial {
     let writer: Writer
     private let kafkaStand: Stand?
     private let mockCluster: MockCluster?
+    private let database: Database?
 
     var allowance = Allowance()
     private(set) var kills = 0
@@ -25,15 +26,14 @@ final class Trial {
     var earlier: [Record] = []
     var remark = ""
 
-    init(_ row: Row, seed: UInt64, _ settings: Settings, stand: Stand?) throws {
+    init(_ row: Row, seed: UInt64, _ settings: Settings, stand: Stand?, database: Database?) throws {
         self.row = row
         self.seed = seed
         self.settings = settings
         kafkaStand = stand
+        self.database = database
         chance = Chance(seed: seed)
-        var template = Array("/tmp/lanewatch-faults-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw Fault("mkdtemp") }
-        folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        folder = try Places.folder()
         let lane = "f" + String(seed, radix: 36)
         topic = "sco.interventions." + lane
         mockCluster = row.bed == .mock ? try MockCluster(brokers: 3) : nil
@@ -42,6 +42,10 @@ final class Trial {
             folder: folder, program: settings.lanewatch, lane: lane, topic: topic,
             bootstrap: mockCluster?.bootstrap ?? stand?.bootstrap ?? "", kafka: login.merging(row.kafka) { $1 })
         writer = Writer(socket: self.lane.socket, ledger: ledger, perSecond: settings.rate)
+        if row.isHasty {
+            let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+            self.lane.standIn = [own, "hasty", folder + "/lanewatch.yaml", stand?.bootstrap ?? ""]
+        }
         if let bytes = row.stateBytes {
             self.lane.through = [
                 "/usr/bin/unshare", "-m", "/bin/sh", "-c",
@@ -104,6 +108,14 @@ final class Trial {
         try await until("\(more) more answers", seconds: seconds) { ledger.count >= wanted }
     }
 
+    /// Waits until messages arrive.
+    func awaitDelivery() async throws {
+        if lane.standIn != nil { return try await awaitAnswers(100) }
+        try await until("the first delivery", seconds: 60) {
+            (lane.metric("lanewatch_delivery_acknowledged_total") ?? 0) > 50
+        }
+    }
+
     /// The producer's own counter begins anew with each life of the agent.
     private func notePump() {
         let count = Int(lane.metric("lanewatch_producer_restarts_total") ?? 0)
@@ -118,7 +130,7 @@ final class Trial {
         case .kafka:
             try proxy().set(.open)
             if !row.makesTopic {
-                try await stand().kafka.create(topic)
+                try lane.makeTopics()
                 try await stand().awaitWhole(topic)
             }
         case .mock:
@@ -133,11 +145,7 @@ final class Trial {
         try await startAgent()
         writer.start()
         try await awaitAnswers(100)
-        if !row.makesTopic {
-            try await until("the first delivery", seconds: 60) {
-                (lane.metric("lanewatch_delivery_acknowledged_total") ?? 0) > 50
-            }
-        }
+        if !row.makesTopic { try await awaitDelivery() }
         try await row.act(self)
         if row.bed == .kafka { try proxy().set(.open) }
         healedAt = healedAt ?? Date()
@@ -145,7 +153,8 @@ final class Trial {
         try await writer.stop()
         try await awaitDrained()
         let drain = Date().timeIntervalSince(healedAt ?? Date())
-        try await stopAgent()
+        notePump()
+        try await lane.end(SIGTERM)
         return try entry(drain)
     }
 
@@ -171,7 +180,8 @@ final class Trial {
 
     private func entry(_ drain: Double) throws -> Entry {
         let bootstrap = try row.bed == .kafka ? stand().inner : mock().bootstrap
-        let records = try earlier + LogReader.records(bootstrap, topic, of: lane.lane)
+        let found = try LogReader.records(bootstrap, topic, of: lane.lane)
+        let records = earlier + found
         allowance.withheld = lane.state.withheld
         allowance.setAside.formUnion(lane.state.numbersSetAside)
         let verdict = Judge.verdict(records, answered: ledger.answered, allowance)
@@ -181,7 +191,31 @@ final class Trial {
         entry.kills = kills
         entry.recreations = recreations
         entry.remark = remark
+        try judgeEffects(found, bootstrap, &entry)
         return entry
+    }
+
+    /// What an application sees: the same log through examples/consumer into PostgreSQL, each message once in effect.
+    private func judgeEffects(_ records: [Record], _ bootstrap: String, _ entry: inout Entry) throws {
+        let isKeyed = row.name != Row.withoutKey
+        guard var database, row.bed == .kafka else { return }
+        if !isKeyed { database = try Database() }
+        defer { if !isKeyed { database.end() } }
+        let firsts = Judge.firstAppearances(records)
+        let expected = Database.Effects(
+            messages: firsts.count, raised: firsts.count { $0.kind == .raised },
+            cleared: firsts.count { $0.kind == .cleared })
+        let source = "/stores/0042/lanes/\(lane.lane)"
+        let (effects, alarm) = try database.read(bootstrap, topic, source: source, isKeyed: isKeyed)
+        let isSame = effects == expected
+        entry.consumer =
+            isSame ? "PostgreSQL equal" : "PostgreSQL \(effects), expected \(expected)\(alarm.map { ": \($0)" } ?? "")"
+        if !isKeyed {
+            entry.isGood = !isSame
+        } else if !row.isControl, !isSame {
+            // A number of partitions that changes breaks the order that the consumer watches: it stops, as it must.
+            entry.isGood = entry.isGood && row.mayStopTheConsumer && alarm != nil
+        }
     }
 
     /// Nothing runs any more. The folder goes, unless somebody has to look at it.
