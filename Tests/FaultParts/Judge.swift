@@ -42,8 +42,10 @@ public struct Verdict: Codable, Hashable, Sendable {
     public var doubledAfter = 0
     /// First appearances that stand behind one that comes after them.
     public var reordered = 0
-    /// Sequence numbers that are missing.
+    /// Sequence numbers that are missing, and no message tells of them.
     public var gaps = 0
+    /// Of those that are missing, how many a message in the stream tells of.
+    public var told = 0
     public var epochs = 0
     /// More epochs than the fault explains.
     public var strangeEpochs = 0
@@ -120,11 +122,16 @@ public enum Judge {
         verdict.epochs = highest.count
         verdict.strangeEpochs = max(0, highest.count - allowance.mostEpochs)
         if verdict.strangeEpochs > 0 { verdict.note("epochs \(highest.keys.sorted())") }
+        let told = firsts.compactMap { record in record.told.map { (epoch: record.epoch, range: $0) } }
         for (epoch, last) in highest {
             var first = 1
             if let from = allowance.from, from.epoch == epoch { first = from.seq }
             for seq in stride(from: first, through: last, by: 1)
             where ids[Allowance.Position(epoch: epoch, seq: seq)] == nil {
+                if told.contains(where: { $0.epoch == epoch && $0.range.contains(seq) }) {
+                    verdict.told += 1
+                    continue
+                }
                 verdict.gaps += 1
                 verdict.note("\(Allowance.Position(epoch: epoch, seq: seq)) is missing")
             }

@@ -2,7 +2,7 @@ import Foundation
 
 /// A record of a topic's log as a reader outside of the project, kcat, gives it; of its value only what is judged.
 public struct Record: Hashable, Sendable {
-    public enum Kind: String, Sendable { case raised, updated, cleared, withheld, other }
+    public enum Kind: String, Sendable { case raised, updated, cleared, withheld, dropped, other }
 
     public var partition: Int
     public var offset: Int
@@ -14,6 +14,8 @@ public struct Record: Hashable, Sendable {
     public var seq: Int
     /// Of the signal that made it; nil where the value names none.
     public var number: Int?
+    /// The sequences that a message of the kind `dropped` tells of, in its own epoch: given up, or not readable any more.
+    public var told: ClosedRange<Int>?
 
     public init(
         partition: Int = 0, offset: Int, source: String = "/stores/0042/lanes/1", id: String, kind: Kind,
@@ -54,6 +56,15 @@ public struct Record: Hashable, Sendable {
         let type = (headers["ce_type"] ?? "").split(separator: ".")
         kind = type.count > 2 ? Kind(rawValue: String(type[2])) ?? .other : .other
         number = Ledger.number(in: parts[3])
+        if kind == .dropped { told = Self.told(String(decoding: parts[3], as: UTF8.self)) }
+    }
+
+    private static func told(_ value: String) -> ClosedRange<Int>? {
+        let ends = ["\"first\":\"", "\"last\":\""].compactMap { name -> Int? in
+            value.range(of: name).flatMap { Int(value[$0.upperBound...].prefix(20).suffix(14)) }
+        }
+        guard ends.count == 2, ends[0] <= ends[1] else { return nil }
+        return ends[0]...ends[1]
     }
 
     static let format = "%p\t%o\t%h\t%s\n"

@@ -23,6 +23,7 @@ enum Table {
     private static func note(_ entry: Entry) -> String {
         var words = [entry.remark]
         if entry.verdict.setAside > 0 { words.append("\(entry.verdict.setAside) with the damage") }
+        if entry.verdict.told > 0 { words.append("\(entry.verdict.told) missing and told") }
         if entry.verdict.withheld > 0 { words.append("\(entry.verdict.withheld) withheld") }
         if entry.verdict.unexplained > 0 { words.append("\(entry.verdict.unexplained) doubled without a cause") }
         if let consumer = entry.consumer { words.append(consumer) }

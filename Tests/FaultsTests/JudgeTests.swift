@@ -32,6 +32,25 @@ struct JudgeTests {
         #expect(found.gaps == 1 && found.lost == 1 && !found.isClean)
     }
 
+    @Test func aGapThatIsToldIsNoGap() throws {
+        var records = log(10)
+        records.removeSubrange(4..<8)
+        records[4] = Record(offset: 8, id: "drop", kind: .dropped, seq: 9, number: nil)
+        #expect(verdict(records) { $0.setAside = [3, 4, 5] }.gaps == 4)
+        records[4].told = 5...9
+        let found = verdict(records) { $0.setAside = [3, 4, 5] }
+        #expect(found.gaps == 0 && found.told == 4 && found.setAside == 3 && found.isClean)
+        #expect(verdict(records).lost == 3)
+    }
+
+    @Test func aMessageThatTellsOfAGap() throws {
+        let text =
+            "0\t9\tce_id=d,ce_source=s,ce_type=sco.messages.dropped.v1,ce_sequence=00000700000000000009\t"
+            + "{\"first\":\"00000700000000000005\",\"last\":\"00000700000000000009\",\"count\":5}"
+        let record = try #require(Record(line: Array(text.utf8)[...]))
+        #expect(record.kind == .dropped && record.told == 5...9)
+    }
+
     /// The end of the log is no gap: nothing comes after it. The ledger alone knows.
     @Test func theEndThatIsMissingIsALoss() {
         let found = verdict(Array(log(10).dropLast(2)))
