@@ -45,6 +45,7 @@ let package = Package(
         module("Outbox", ["Lane", "Loop", "CLinux", "CSQLite"]),
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
+        module("Verify", ["Lane", "CPCRE2"]),
         module("Net", ["Loop", "CLinux"]),
         module("Signing", ["COpenSSL"]),
         module("CommandLine", ["Lane"]),
@@ -59,7 +60,7 @@ let package = Package(
             name: "lanewatch",
             dependencies: [
                 "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop",
-                "Telemetry", "Signing", "CLinux",
+                "Telemetry", "Signing", "Verify", "CLinux",
             ],
             swiftSettings: strict),
 
@@ -92,6 +93,7 @@ let package = Package(
             ], path: "Tests/Faults", swiftSettings: strict),
         tests("FaultsTests", ["FaultParts"]),
         tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
+        tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
