@@ -221,7 +221,12 @@ import Outbox
                 "\(channels[place].topic): \(first) to \(last) of epoch \(next.epoch)", field: "range")
         }
         for parcel in parcels {
-            miss(upTo: parcel.position)
+            if parcel.position.seq > before.seq + 1, let told = DroppedMessages(parcel) {
+                // What was given up is told in its place, and is no damage.
+                miss(upTo: Position(epoch: parcel.position.epoch, seq: told.first))
+            } else {
+                miss(upTo: parcel.position)
+            }
             before = parcel.position
         }
         let head = channels[place].window.head
