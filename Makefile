@@ -8,7 +8,7 @@ KAFKA_TESTS := RealKafka
 # Where tests put the messages that they have read, for public validators.
 RECORDS := $(CURDIR)/.build/records
 
-.PHONY: help setup demo build release test unit test-kafka scenarios bench fuzz format check docs generate install clean
+.PHONY: help setup demo build release test unit test-kafka faults scenarios bench fuzz format check docs generate install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,6 +41,16 @@ test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=fold
 	rm -rf $(RECORDS)
 	KAFKA_HOME="$(abspath $(KAFKA_HOME))" LANEWATCH_RECORDS=$(RECORDS) swift test --no-parallel --skip-build --filter $(KAFKA_TESTS)
 	scripts/check-records $(RECORDS)
+
+# Of `make faults`: an option for each variable that is set.
+FAULTS := $(if $(ROWS),--rows "$(ROWS)") $(if $(TIMES),--times $(TIMES)) $(if $(MINUTES),--minutes $(MINUTES)) \
+  $(if $(TALLY),--tally "$(TALLY)") $(if $(SEED),--seed $(SEED)) $(if $(LONGEST),--longest $(LONGEST))
+
+faults: ## Harm the agent on a real Kafka and count what arrived (KAFKA_HOME=…; ROWS, TIMES, MINUTES, TALLY, SEED, LONGEST)
+	@test -n "$(KAFKA_HOME)" || { echo "make faults needs KAFKA_HOME=a folder with the libs/ of an Apache Kafka, 3.9 or 4" >&2; exit 2; }
+	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
+	$(SWIFT_BUILD) --product faults
+	KAFKA_HOME="$(abspath $(KAFKA_HOME))" .build/debug/faults --lanewatch .build-release/release/lanewatch $(FAULTS)
 
 scenarios: ## Run the tests of the shipped rules as a rule author does
 	$(SWIFT_BUILD) --product lanewatch

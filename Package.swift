@@ -83,8 +83,17 @@ let package = Package(
         tests(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
-        tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
+        .target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
+        .executableTarget(
+            name: "faults",
+            dependencies: [
+                "FaultParts", "Agent", "Delivery", "Feeds", "Kafka", "KafkaBed", "Lane", "Loop", "Outbox",
+                "PostgresBed",
+                "Telemetry",
+            ], path: "Tests/Faults", swiftSettings: strict),
+        tests("FaultsTests", ["FaultParts"]),
         tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
+        tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
