@@ -6,7 +6,7 @@ SECONDS ?= 60
 PREFIX ?= /usr
 KAFKA_TESTS := RealKafka
 
-.PHONY: help setup demo build release test unit test-kafka scenarios bench fuzz format check docs generate install clean
+.PHONY: help setup demo build release test unit test-kafka scenarios bench fuzz test-librdkafka format check docs generate install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=fold
 	$(SWIFT_BUILD) --build-tests
 	KAFKA_HOME="$(abspath $(KAFKA_HOME))" swift test --no-parallel --skip-build --filter $(KAFKA_TESTS)
 
+test-librdkafka: setup ## Run the tests of delivery with newer versions of librdkafka (VERSIONS="2.16.1" or --newest; KAFKA_HOME too)
+	$(if $(KAFKA_HOME),KAFKA_HOME="$(abspath $(KAFKA_HOME))") scripts/test-librdkafka $(VERSIONS)
+
 scenarios: ## Run the tests of the shipped rules as a rule author does
 	$(SWIFT_BUILD) --product lanewatch
 	.build/debug/lanewatch check rules
@@ -54,7 +57,7 @@ format: ## Format the sources
 
 check: ## Format, lint and documentation checks
 	swift format lint -s -r Sources Tests Benchmarks/Sources Fuzz/Sources Package.swift
-	shellcheck scripts/setup scripts/check-docs scripts/fuzz scripts/kafka .ci/run
+	shellcheck scripts/setup scripts/check-docs scripts/fuzz scripts/kafka scripts/test-librdkafka .ci/run
 	scripts/check-docs
 
 generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions

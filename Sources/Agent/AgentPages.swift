@@ -50,11 +50,7 @@ import Telemetry
             checks.append(.init("outbox", .failed, "the lane is not watched"))
         }
         if let pump = agent.pump {
-            let isConnected = pump.isConnected || pump.depths.allSatisfy { $0.rows == 0 }
-            checks.append(
-                .init(
-                    "kafka", isConnected ? .ok : .degraded,
-                    isConnected ? "" : "no broker can be reached; messages are kept"))
+            checks.append(Self.check(pump.link))
             for held in pump.heldTopics {
                 checks.append(.init("topic \(held.topic)", .degraded, "not sent to: \(held.reason.rawValue)"))
             }
@@ -160,10 +156,8 @@ import Telemetry
         let counts = pump.counts
         // What the outbox has taken and the brokers have not acknowledged: right at any moment, without asking the disk.
         scrape.set(.outboxMessages, [], pump.undelivered)
-        let oldest = pump.depths.compactMap(\.oldest?.milliseconds).min()
-        let now = Boottime.wallMilliseconds()
-        let isEmpty = pump.undelivered == 0
-        scrape.set(.outboxOldest, [], isEmpty ? 0 : Double(max(0, now - (oldest ?? now))) / 1000)
+        scrape.set(.outboxOldest, [], Double(pump.oldestAge) / 1000)
+        collectLink(pump, &scrape)
         var delivery = StageCounts()
         delivery.in = counts.handedOver
         delivery.out = counts.acknowledged

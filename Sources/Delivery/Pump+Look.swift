@@ -17,6 +17,9 @@ extension Pump {
         looks += 1
         if looks.isMultiple(of: 3) { lookForStale() }
         advanceAll()
+        tellLink()
+        if link.state == .down, link.fault?.cause.isOfCredentials == true { lookAtCredentials() }
+        onLook?()
         if state == .running || state == .recovering { scheduleLook() }
     }
 
@@ -67,11 +70,10 @@ extension Pump {
     func say(_ error: KafkaError) {
         var text = "\(error.name): \(error.description)"
         if error.isOfAuthority,
-            let warning = LibraryVersion.current.scramWarning(for: configuration.producer.settings)
+            let warning = LibraryVersion.current.scramWarning(for: settings.settings)
         {
             text += "; \(warning)"
         }
-        let message = error.isAllBrokersDown ? "no broker answers" : "the producer reports an error"
-        say(.warning, message, error.name, text, field: "kafka.error")
+        say(.warning, "the producer reports an error", error.name, text, field: "kafka.error")
     }
 }

@@ -8,7 +8,8 @@ extension Pump {
     func makeProducer() throws(KafkaError) {
         instance += 1
         let made = instance
-        producer = try Producer(configuration.producer) { [weak self] event in self?.take(event, of: made) }
+        linkState.restarted(now: Boottime.milliseconds())
+        producer = try Producer(settings) { [weak self] event in self?.take(event, of: made) }
     }
 
     /// Keeps what was said of the oldest message of a topic: that is the one to look at.
@@ -29,6 +30,14 @@ extension Pump {
         recovery = Task { [weak self] in await self?.recover() }
     }
 
+    /// Makes the producer anew with other settings, though nothing has failed.
+    func renew() {
+        guard state == .running else { return }
+        state = .recovering
+        counts.recreations += 1
+        recovery = Task { [weak self] in await self?.recover() }
+    }
+
     private func recover() async {
         if let producer {
             producer.purge()
@@ -42,6 +51,8 @@ extension Pump {
         producer = nil
         while state == .recovering {
             await sleep(backoff.next(using: &random))
+            guard state == .recovering else { return }
+            await readCredentials()
             guard state == .recovering else { return }
             do throws(KafkaError) {
                 try makeProducer()

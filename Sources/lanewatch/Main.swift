@@ -32,6 +32,7 @@ enum Main {
         case "check": return CheckCommand.perform(arguments)
         case "rules": return RulesCommand.perform(arguments)
         case "bundle": return BundleCommand.perform(arguments)
+        case "doctor": return DoctorCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)
         case "manual": return ManualCommand.perform(arguments)
