@@ -11,6 +11,7 @@ import Outbox
 ///     state                      `state ok`, or `state CODE: sentence`
 ///     limit KILOBYTES            no file may grow past it; 0 takes the limit away
 ///     reopen                     closes and opens: `opened EPOCH`, or `error CODE`
+///     close                      the file alone is left
 ///     upkeep                     the regular look
 enum Obeying {
     static func run(_ folder: String, limit: Int64, _ commands: [String]) async {
@@ -42,6 +43,11 @@ enum Obeying {
                 getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &bounds)
                 bounds.rlim_cur = number(1) == 0 ? bounds.rlim_max : rlim_t(number(1) << 10)
                 setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &bounds)
+                continue
+            }
+            if words.first == "close" {
+                await outbox?.close()
+                outbox = nil
                 continue
             }
             if words.first == "reopen" {

@@ -82,6 +82,25 @@ enum OwnDisk {
         #expect(lines[8] == "list 1-25 25 told 0" && lines[10] == lines[8], "\(lines)")
     }
 
+    /// Damaged, and no room to begin anew: it says so, sets one file aside and no more, and takes over what is in it once there is room.
+    @Test func aDamagedFileOnAFullDisk() throws {
+        let folder = try Folder()
+        let damage = "dd if=/dev/urandom of=state/outbox.sqlite bs=4096 seek=30 count=2 conv=notrunc 2>/dev/null"
+        let lines = try OwnDisk.run(
+            folder, size: "8m",
+            [
+                "commit 600 700 t", "close", "sh \(damage); head -c 9m /dev/zero > filler 2>/dev/null; true", "reopen",
+                "reopen", "reopen", "sh rm filler", "reopen", "commit 3 10 t", "list t",
+                "sh test $(ls state | grep -c 'damaged-[0-9]*$') = 1",
+            ])
+        #expect(lines.count == 11 && lines[1] == "ok 600" && lines.last == "sh 0", "\(lines)")
+        #expect(lines[3...5].allSatisfy { $0.hasPrefix("error disk_full: ") }, "\(lines)")
+        #expect(lines[7].hasPrefix("opened ") && lines[7] != lines[0] && lines[8] == "ok 3", "\(lines)")
+        // All of the old epoch is there or told of; the list ends in the new one.
+        let told = lines[9].split(separator: " ").last.flatMap { Int($0) } ?? 0
+        #expect(lines[9].hasPrefix("list 1-3 ") && (1...300).contains(told), "\(lines)")
+    }
+
     /// Past the limit it drops, on a real disk, and each sequence is there or told of.
     @Test func pastTheLimitItLivesOn() throws {
         let folder = try Folder()
