@@ -45,6 +45,7 @@ let package = Package(
         module("Outbox", ["Lane", "Loop", "CLinux", "CSQLite"]),
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
+        module("Verify", ["Lane", "CPCRE2"]),
         module("Net", ["Loop", "CLinux"]),
         module("Signing", ["COpenSSL"]),
         module("CommandLine", ["Lane"]),
@@ -59,13 +60,14 @@ let package = Package(
             name: "lanewatch",
             dependencies: [
                 "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop",
-                "Telemetry", "Signing", "CLinux",
+                "Telemetry", "Signing", "Verify", "CLinux",
             ],
             swiftSettings: strict),
 
         // Never shipped.
         module("LaneTesting", ["Lane"]),
         .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
+        .target(name: "PostgresBed", path: "Tests/PostgresBed", swiftSettings: strict),
         .executableTarget(
             name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
@@ -81,12 +83,24 @@ let package = Package(
         tests(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
+        .target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
+        .executableTarget(
+            name: "faults",
+            dependencies: [
+                "FaultParts", "Agent", "Delivery", "Feeds", "Kafka", "KafkaBed", "Lane", "Loop", "Outbox",
+                "PostgresBed",
+                "Telemetry",
+            ], path: "Tests/Faults", swiftSettings: strict),
+        tests("FaultsTests", ["FaultParts"]),
+        tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
+        tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
-            "Integration", ["Feeds", "Kafka", "Lane", "Loop", "KafkaBed", "lanewatch", "bed-probe"]),
+            "Integration",
+            ["Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch", "bed-probe"]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
             path: "Tests/CrashProbe", swiftSettings: strict),

@@ -38,6 +38,11 @@ import Outbox
     var lookDeadline: EventLoop.Deadline?
     var looks = 0
     var noted: [String: Int64] = [:]
+    var drainWatch = DrainWatch()
+    var lastFailure: PumpStatus.Failure?
+    /// While recovering: when it is tried again, in milliseconds of boot time.
+    var resumesAt: Int64?
+    var lastAcknowledged: WallInstant?
     /// Where the lane's messages are, by topic, and of which topics that is not written down yet.
     var partitions: [String: Int32] = [:]
     var newPartitions: Set<String> = []
@@ -49,6 +54,9 @@ import Outbox
     public internal(set) var statistics: [UInt8] = []
     /// How much waits on each topic, by the last look; `oldest` included.
     public internal(set) var depths: [TopicDepth] = []
+
+    /// How much is among the dead letters.
+    public internal(set) var quarantine = QuarantineSize()
 
     /// `note` is told what an operator may want to read; the same at most once a minute.
     public init(
@@ -87,9 +95,11 @@ import Outbox
         guard state == .idle else { return }
         try await loadPartitions()
         learn(try await outbox.depths(withOldest: true), isLook: false)
+        await learnQuarantine()
         guard state == .idle else { return }
         try makeProducer()
         state = .running
+        watchDrain()
         scheduleLook()
         advanceAll()
     }
@@ -225,7 +235,12 @@ import Outbox
                 "\(channels[place].topic): \(first) to \(last) of epoch \(next.epoch)", field: "range")
         }
         for parcel in parcels {
-            miss(upTo: parcel.position)
+            if parcel.position.seq > before.seq + 1, let told = DroppedMessages(parcel) {
+                // What was given up is told in its place, and is no damage.
+                miss(upTo: Position(epoch: parcel.position.epoch, seq: told.first))
+            } else {
+                miss(upTo: parcel.position)
+            }
             before = parcel.position
         }
         let head = channels[place].window.head
