@@ -8,7 +8,7 @@ KAFKA_TESTS := RealKafka
 # Where tests put the messages that they have read, for public validators.
 RECORDS := $(CURDIR)/.build/records
 
-.PHONY: help setup demo build release test unit test-kafka faults scenarios bench fuzz format check docs generate install clean
+.PHONY: help setup demo build release test unit test-kafka test-librdkafka faults scenarios bench fuzz format check docs generate install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,9 @@ faults: ## Harm the agent on a real Kafka and count what arrived (KAFKA_HOME=…
 	$(SWIFT_BUILD) --product faults
 	KAFKA_HOME="$(abspath $(KAFKA_HOME))" .build/debug/faults --lanewatch .build-release/release/lanewatch $(FAULTS)
 
+test-librdkafka: setup ## Run the tests of delivery with newer versions of librdkafka (VERSIONS="2.16.1" or --newest; KAFKA_HOME too)
+	$(if $(KAFKA_HOME),KAFKA_HOME="$(abspath $(KAFKA_HOME))") scripts/test-librdkafka $(VERSIONS)
+
 scenarios: ## Run the tests of the shipped rules as a rule author does
 	$(SWIFT_BUILD) --product lanewatch
 	.build/debug/lanewatch check rules
@@ -70,7 +73,7 @@ format: ## Format the sources
 
 check: ## Format, lint and documentation checks
 	swift format lint -s -r Sources Tests Benchmarks/Sources Fuzz/Sources Package.swift
-	shellcheck scripts/setup scripts/check-docs scripts/check-records scripts/fuzz scripts/get-peers scripts/kafka .ci/run
+	shellcheck scripts/setup scripts/check-docs scripts/check-records scripts/fuzz scripts/get-peers scripts/kafka scripts/test-librdkafka .ci/run
 	scripts/check-docs
 
 generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions

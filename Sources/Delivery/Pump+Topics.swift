@@ -20,6 +20,7 @@ extension Pump {
             channels[place].access = .unasked
             return advance(place)
         }
+        if case .unreachable = answer {} else { linkState.reached() }
         switch answer {
         case .ready(let partitions):
             channels[place].access = .ready

@@ -149,6 +149,18 @@ extension Metric {
         "lanewatch_delivery_seconds", .histogram(delays), "From the commit to the brokers' acknowledgement")
     public static let topicsHeld = Metric(
         "lanewatch_topics_held", .gauge, "Whether a topic is not being sent to", labels: ["topic", "reason"])
+    public static let linkState = Metric(
+        "lanewatch_kafka_link", .gauge, "1 for how the lane is connected with Kafka now, 0 for the rest",
+        labels: ["state"])
+    public static let linkFault = Metric(
+        "lanewatch_kafka_link_fault", .gauge,
+        "1 for why there is no link to Kafka; absent while there is one", labels: ["cause", "broker"])
+    public static let linkSince = Metric(
+        "lanewatch_kafka_link_since_seconds", .gauge, "Since when the link is as it is, as Unix time")
+    public static let linkFaults = Metric(
+        "lanewatch_kafka_link_faults_total", .counter, "Failed connections to brokers, by cause", labels: ["cause"])
+    public static let brokersUp = Metric(
+        "lanewatch_kafka_brokers_up", .gauge, "Brokers that are connected, by librdkafka's last statistics")
 
     // The agent itself.
     public static let build = Metric(
@@ -179,7 +191,7 @@ extension Metric {
         outboxTrouble, outboxReplaced, outboxAside, handedOver, acknowledged, returned, inFlight,
         deliveryFailures, deadLetters, quarantineMessages, quarantineBytes, quarantineResolved, drainRate,
         drainLeft, lostWakeUps, staleRestarts, unreadable, producerRestarts, acknowledgeDelay, deliveryDelay,
-        topicsHeld, build,
+        topicsHeld, linkState, linkFault, linkSince, linkFaults, brokersUp, build,
         health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
     ]
