@@ -16,6 +16,20 @@ public struct DeadLetter: Hashable, Sendable {
     /// What the broker said.
     public var reason: String
 
+    public init(
+        topic: String, position: Position, id: LaneUUID, headers: HeaderBlock, bytes: Int, created: WallInstant,
+        moved: WallInstant, reason: String
+    ) {
+        self.topic = topic
+        self.position = position
+        self.id = id
+        self.headers = headers
+        self.bytes = bytes
+        self.created = created
+        self.moved = moved
+        self.reason = reason
+    }
+
     public var mark: Mark { Mark(topic: topic, position: position) }
 }
 
