@@ -1,3 +1,4 @@
+import Glibc
 import Lane
 
 /// A message that no broker takes, as lists show it: all but its value.
@@ -64,6 +65,16 @@ public struct Substitute: Hashable, Sendable {
         self.id = id
         self.headers = headers
         self.value = value
+    }
+}
+
+extension OutboxContents {
+    /// Bytes of the file at `path` and of the log beside it.
+    static func bytes(of path: String) -> Int64 {
+        [path, path + "-wal"].reduce(0) { sum, path in
+            var status = stat()
+            return stat(path, &status) == 0 ? sum + Int64(status.st_size) : sum
+        }
     }
 }
 
