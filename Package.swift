@@ -45,6 +45,7 @@ let package = Package(
         module("Outbox", ["Lane", "Loop", "CLinux", "CSQLite"]),
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
+        module("Verify", ["Lane", "CPCRE2"]),
         module("Net", ["Loop", "CLinux", "COpenSSL"]),
         module("Signing", ["COpenSSL"]),
         module("CommandLine", ["Lane"]),
@@ -58,14 +59,15 @@ let package = Package(
         .executableTarget(
             name: "lanewatch",
             dependencies: [
-                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry",
-                "Signing", "CLinux",
+                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop",
+                "Telemetry", "Signing", "Verify", "CLinux",
             ],
             swiftSettings: strict),
 
         // Never shipped.
         module("LaneTesting", ["Lane"]),
         .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
+        .target(name: "PostgresBed", path: "Tests/PostgresBed", swiftSettings: strict),
         .executableTarget(
             name: "bed-probe", dependencies: ["Feeds", "Lane", "Loop"], path: "Tests/BedProbe", swiftSettings: strict),
         tests("LaneTests", ["Lane", "LaneTesting", "YAML"]),
@@ -81,19 +83,31 @@ let package = Package(
         tests(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
+        .target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
+        .executableTarget(
+            name: "faults",
+            dependencies: [
+                "FaultParts", "Agent", "Delivery", "Feeds", "Kafka", "KafkaBed", "Lane", "Loop", "Outbox",
+                "PostgresBed",
+                "Telemetry",
+            ], path: "Tests/Faults", swiftSettings: strict),
+        tests("FaultsTests", ["FaultParts"]),
+        tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
+        tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
-            "Integration", ["Feeds", "Kafka", "Lane", "KafkaBed", "lanewatch", "bed-probe"]),
+            "Integration",
+            ["Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch", "bed-probe"]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
             path: "Tests/CrashProbe", swiftSettings: strict),
         tests(
             "AgentTests",
             [
-                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux",
+                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "Delivery", "CLinux",
                 "crash-probe",
             ]),
     ],

@@ -36,6 +36,7 @@ extension Pump {
             let (spoken, place, ticket) = Opaque.unpack(report.opaque)
             guard spoken == instance & Opaque.instanceMask, place < channels.count else { continue }
             guard let error = report.error else {
+                learnPartition(report.partition, place)
                 acknowledge(ticket, place, now, wall)
                 continue
             }
@@ -67,6 +68,7 @@ extension Pump {
         let oldest = channels[place].window.oldestTicket
         while let end = channels[place].groups.first, end <= oldest { channels[place].groups.removeFirst() }
         counts.acknowledged += done
+        lastAcknowledged = WallInstant(milliseconds: wall)
         counts.inFlight -= done
         // Only now, since whoever is told may ask the pump.
         for position in told { onAcknowledged?(channels[place].topic, position) }
@@ -103,6 +105,7 @@ extension Pump {
         unsettledCount = 0
         var next = configuration.settleAfter
         do throws(OutboxError) {
+            try await settlePartitions()
             if !marks.isEmpty {
                 try await outbox.settle(marks)
                 counts.settles += 1

@@ -9,6 +9,8 @@ struct NamedConfiguration {
     /// Nil where they are wrong, or were not looked at.
     let rules: RuleFiles?
     let diagnostics: [Diagnostic]
+    /// The configuration's text: what is found out about it later is shown in it.
+    let source: SourceText
     /// As of `NamedRules`.
     let code: Int32
 
@@ -17,6 +19,7 @@ struct NamedConfiguration {
         guard let bytes = Files.read(path, for: command) else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         configuration = file.configuration
+        source = file.source
         guard let configuration = file.configuration else {
             (trust, rules, diagnostics, code) = (.everybody, nil, file.diagnostics, 0)
             return
@@ -27,8 +30,12 @@ struct NamedConfiguration {
         let named = faults.isEmpty ? NamedRules(configuration.ruleFiles, trust: trust, at: .now) : nil
         rules = named?.rules
         code = named?.code ?? 0
+        let topics = rules.map {
+            configuration.topicSettings.diagnostics(
+                configuration.topicSettings.needed(configuration.topics, $0.set), file.source)
+        }
         diagnostics =
-            file.diagnostics + KafkaSettings.diagnostics(configuration, file.source) + faults
+            file.diagnostics + (topics ?? []) + KafkaSettings.diagnostics(configuration, file.source) + faults
             + (named?.diagnostics ?? [])
     }
 }

@@ -1,5 +1,6 @@
 import Feeds
 import Lane
+import Outbox
 import YAML
 
 /// Reads `lanewatch.yaml`: every fault in one run, each with its place and the way out.
@@ -49,8 +50,8 @@ private struct Reader {
                 root, "the configuration",
                 keys: [
                     "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
-                    "control", "devices", "kafka", "topics", "backlog", "recording", "outbox", "limits", "gap_limit",
-                    "metrics",
+                    "control", "devices", "kafka", "topics", "topic_settings", "backlog", "recording", "outbox",
+                    "limits", "gap_limit", "metrics",
                     "log",
                 ], findings)
         else { return }
@@ -71,6 +72,7 @@ private struct Reader {
         readDevices(top, &configuration)
         readKafka(top, &configuration)
         readTopics(top, &configuration)
+        readTopicSettings(top, &configuration)
         readBacklog(top, &configuration)
         readRecording(top, &configuration)
         readRest(top, &configuration)
@@ -161,7 +163,9 @@ private struct Reader {
             return
         }
         guard
-            let map = top.mapping("control", "\"control\"", keys: ["path", "mode", "group", "users", "groups"])
+            let map = top.mapping(
+                "control", "\"control\"",
+                keys: ["path", "mode", "group", "users", "groups", "change_users", "change_groups"])
         else { return }
         var control = Configuration.Control()
         control.path = socketPath(map) ?? control.path
@@ -169,6 +173,8 @@ private struct Reader {
         control.group = map.text("group")
         control.users = map.texts("users", allowsEmpty: true).map(\.text)
         control.groups = map.texts("groups", allowsEmpty: true).map(\.text)
+        control.changeUsers = map.texts("change_users", allowsEmpty: true).map(\.text)
+        control.changeGroups = map.texts("change_groups", allowsEmpty: true).map(\.text)
         let named = control.users.isEmpty ? "groups" : "users"
         if !(control.users.isEmpty && control.groups.isEmpty), control.mode & 0o066 == 0 {
             findings.warning(
@@ -329,7 +335,7 @@ private struct Reader {
     }
 
     private func readTopics(_ top: YAMLMapping, _ configuration: inout Configuration) {
-        let keys = ["interventions", "shadow", "lane_state", "device_health", "audit"]
+        let keys = ["interventions", "shadow", "lane_state", "device_health", "audit", "attendant"]
         guard let map = top.mapping("topics", "\"topics\"", keys: keys) else { return }
         func topic(_ key: String, _ standard: String) -> String {
             guard let text = map.text(key) else { return standard }
@@ -346,9 +352,16 @@ private struct Reader {
         configuration.topics.laneState = topic("lane_state", standard.laneState)
         configuration.topics.deviceHealth = topic("device_health", standard.deviceHealth)
         configuration.topics.audit = topic("audit", standard.audit)
-        if Set(configuration.topics.all).count < keys.count {
+        configuration.topics.attendant = topic("attendant", standard.attendant)
+        if Set(configuration.topics.all + [configuration.topics.attendant]).count < keys.count {
             findings.error("two of \"topics\" have the same name", at: map.beginning)
         }
+    }
+
+    private func readTopicSettings(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        let keys = TopicSettings.numbers + ["topics"]
+        guard let map = top.mapping("topic_settings", "\"topic_settings\"", keys: keys) else { return }
+        configuration.topicSettings = TopicSettings(map)
     }
 
     private func readRecording(_ top: YAMLMapping, _ configuration: inout Configuration) {
@@ -361,12 +374,21 @@ private struct Reader {
         configuration.recording = recording
     }
 
-    private func readRest(_ top: YAMLMapping, _ configuration: inout Configuration) {
-        if let map = top.mapping("outbox", "\"outbox\"", keys: ["max_mib"]),
-            let value = map.int("max_mib", in: 16...1_048_576)
-        {
-            configuration.outboxBytes = value << 20
+    private func readOutbox(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        guard let map = top.mapping("outbox", "\"outbox\"", keys: ["max_mib", "max_age", "when_full"]) else { return }
+        if let value = map.int("max_mib", in: 16...1_048_576) { configuration.outbox.maximumBytes = value << 20 }
+        if map["max_age"]?.scalar?.bool == false {
+            configuration.outbox.maximumAge = nil
+        } else if let value = map.duration("max_age", in: 3_600_000...DurationScalar.longest) {
+            configuration.outbox.maximumAge = value
         }
+        if map.has("when_full"), let text = map.choice("when_full", of: WhenFull.allCases.map(\.rawValue)) {
+            configuration.outbox.whenFull = WhenFull(rawValue: text) ?? .drop
+        }
+    }
+
+    private func readRest(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        readOutbox(top, &configuration)
         if let map = top.mapping("limits", "\"limits\"", keys: ["held_signals"]),
             let value = map.int("held_signals", in: 100...1_000_000)
         {
