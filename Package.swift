@@ -59,8 +59,8 @@ let package = Package(
         .executableTarget(
             name: "lanewatch",
             dependencies: [
-                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Loop", "Telemetry",
-                "Signing", "Verify", "CLinux",
+                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop",
+                "Telemetry", "Signing", "Verify", "CLinux",
             ],
             swiftSettings: strict),
 
@@ -88,14 +88,15 @@ let package = Package(
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
-            "Integration", ["Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "KafkaBed", "lanewatch", "bed-probe"]),
+            "Integration",
+            ["Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch", "bed-probe"]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
             path: "Tests/CrashProbe", swiftSettings: strict),
         tests(
             "AgentTests",
             [
-                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "CLinux",
+                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "Delivery", "CLinux",
                 "crash-probe",
             ]),
     ],

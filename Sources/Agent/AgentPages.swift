@@ -55,6 +55,7 @@ import Telemetry
                 .init(
                     "kafka", isConnected ? .ok : .degraded,
                     isConnected ? "" : "no broker can be reached; messages are kept"))
+            checks += quarantineChecks(pump)
             for held in pump.heldTopics {
                 checks.append(.init("topic \(held.topic)", .degraded, "not sent to: \(held.reason.rawValue)"))
             }
@@ -182,6 +183,7 @@ import Telemetry
             .deliveryDelay, [], counts: counts.deliveryLatency.counts,
             sum: counts.deliveryLatency.sumMilliseconds / 1000)
         scrape.set(.deadLetters, [], counts.deadLetters)
+        collectQuarantine(pump, &scrape)
         scrape.set(.unreadable, [], counts.unreadable)
         scrape.set(.producerRestarts, [], counts.recreations)
         for held in pump.heldTopics { scrape.set(.topicsHeld, [held.topic, held.reason.rawValue], 1) }

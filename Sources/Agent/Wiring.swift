@@ -190,7 +190,11 @@ import YAML
     private func startControl() {
         guard let settings = configuration.control else { return }
         do throws(FeedError) {
-            let control = try ControlSocket(settings, log: log) { [weak self] in self?.controlView }
+            let desk = OutboxDesk(
+                outbox, limitBytes: configuration.outboxBytes,
+                changers: try ControlSocket.rule(settings.changeUsers, settings.changeGroups),
+                pump: { [weak self] in self?.pump }, runner: { [weak self] in self?.runner }, log: log)
+            let control = try ControlSocket(settings, outbox: desk, log: log) { [weak self] in self?.controlView }
             try control.start()
             self.control = control
         } catch {

@@ -15,6 +15,7 @@ extension Pump {
         guard state == .running || state == .recovering else { return }
         if let depths = try? await outbox.depths(withOldest: true) { learn(depths, isLook: true) }
         looks += 1
+        watchDrain()
         if looks.isMultiple(of: 3) { lookForStale() }
         advanceAll()
         if state == .running || state == .recovering { scheduleLook() }

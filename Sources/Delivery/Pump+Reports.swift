@@ -58,6 +58,7 @@ extension Pump {
         let oldest = channels[place].window.oldestTicket
         while let end = channels[place].groups.first, end <= oldest { channels[place].groups.removeFirst() }
         counts.acknowledged += done
+        lastAcknowledged = WallInstant(milliseconds: wall)
         counts.inFlight -= done
         // Only now, since whoever is told may ask the pump.
         for position in told { onAcknowledged?(channels[place].topic, position) }

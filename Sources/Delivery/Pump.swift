@@ -38,6 +38,11 @@ import Outbox
     var lookDeadline: EventLoop.Deadline?
     var looks = 0
     var noted: [String: Int64] = [:]
+    var drainWatch = DrainWatch()
+    var lastFailure: PumpStatus.Failure?
+    /// While recovering: when it is tried again, in milliseconds of boot time.
+    var resumesAt: Int64?
+    var lastAcknowledged: WallInstant?
 
     public internal(set) var counts = PumpCounts()
     /// Told of each message that the brokers have, in its topic's order. For measurements.
@@ -46,6 +51,9 @@ import Outbox
     public internal(set) var statistics: [UInt8] = []
     /// How much waits on each topic, by the last look; `oldest` included.
     public internal(set) var depths: [TopicDepth] = []
+
+    /// How much is among the dead letters.
+    public internal(set) var quarantine = QuarantineSize()
 
     /// `note` is told what an operator may want to read; the same at most once a minute.
     public init(
@@ -83,9 +91,11 @@ import Outbox
     public func start() async throws {
         guard state == .idle else { return }
         learn(try await outbox.depths(withOldest: true), isLook: false)
+        await learnQuarantine()
         guard state == .idle else { return }
         try makeProducer()
         state = .running
+        watchDrain()
         scheduleLook()
         advanceAll()
     }

@@ -1,4 +1,5 @@
 import Kafka
+import Outbox
 
 /// How the pump works. All times in milliseconds.
 public struct PumpConfiguration: Sendable {
@@ -26,6 +27,9 @@ public struct PumpConfiguration: Sendable {
     public var longestBackoff: Int64 = 15_000
     /// A message refused for good this often in a row goes to the dead letters.
     public var refusals = 5
+    /// With so much among the dead letters nothing is put there any more: the topic waits.
+    public var quarantineMessages = QuarantineSize.limit.messages
+    public var quarantineBytes = QuarantineSize.limit.bytes
 
     public init(producer: ClientConfiguration) { self.producer = producer }
 }

@@ -14,7 +14,7 @@ actor Instance {
 
     /// Valid until `destroy` was called.
     nonisolated let pointer: Pointer
-    private var isDestroyed = false
+    private(set) var isDestroyed = false
 
     init(_ pointer: Pointer) { self.pointer = pointer }
 

@@ -78,6 +78,20 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
         ])
     }
 
+    /// No certificate, or not the one that was wanted: does not pass by itself.
+    public var isOfCertificate: Bool { isOne(of: [RD_KAFKA_RESP_ERR__SSL]) }
+
+    /// There was such a topic already.
+    public var isTopicThere: Bool { isOne(of: [RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS]) }
+
+    /// Fewer brokers run than replicas were asked for.
+    public var isOfReplication: Bool { isOne(of: [RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR]) }
+
+    /// The broker does not know this request.
+    public var isUnsupported: Bool {
+        isOne(of: [RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION])
+    }
+
     public var isAllBrokersDown: Bool { isOne(of: [RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN]) }
 
     public static func == (a: KafkaError, b: KafkaError) -> Bool {

@@ -7,9 +7,12 @@ public struct TopicNames: Hashable, Sendable {
     public var laneState = "sco.lane-state"
     public var deviceHealth = "sco.device-health"
     public var audit = "sco.audit"
+    /// Written by a console or a POS application, never by the agent.
+    public var attendant = "sco.attendant"
 
     public init() {}
 
+    /// Those that the agent writes.
     public var all: [String] { [interventions, shadow, laneState, deviceHealth, audit] }
 
     /// What is wrong with `name` as a topic's name, or nil. Source: Apache Kafka, `Topic.validate`.

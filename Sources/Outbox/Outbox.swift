@@ -139,14 +139,16 @@ public actor Outbox {
         try statements.dropJournal.execute()
     }
 
-    // MARK: Shared with Outbox+Leasing
+    // MARK: Shared with Outbox+Leasing and Outbox+DeadLetters
 
     func current() throws(OutboxError) -> Opened {
         guard let opened else { throw OutboxError(.misuse, "the outbox is closed") }
         return opened
     }
 
-    func count(settled: Int = 0, deadLetters: Int = 0) {
+    func count(settled: Int = 0, deadLetters: Int = 0, added: Int = 0) {
+        counts.eventsIn += added
+        counts.added += added
         counts.settled += settled
         counts.deadLetters += deadLetters
     }

@@ -31,10 +31,12 @@ enum Main {
         case "explain": return ExplainCommand.perform(arguments)
         case "check": return CheckCommand.perform(arguments)
         case "rules": return RulesCommand.perform(arguments)
+        case "outbox": return OutboxCommand.perform(arguments)
         case "bundle": return BundleCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "verify": return VerifyCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)
+        case "topics": return TopicsCommand.perform(arguments)
         case "manual": return ManualCommand.perform(arguments)
         default:
             Terminal.out(Table.all.help(columns: Terminal.columns) ?? "")

@@ -9,6 +9,8 @@ struct NamedConfiguration {
     /// Nil where they are wrong, or were not looked at.
     let rules: RuleFiles?
     let diagnostics: [Diagnostic]
+    /// The configuration's text: what is found out about it later is shown in it.
+    let source: SourceText
     /// As of `NamedRules`.
     let code: Int32
 
@@ -17,6 +19,7 @@ struct NamedConfiguration {
         guard let bytes = Files.read(path, for: command) else { return nil }
         let file = ConfigurationFile(file: path, bytes: bytes)
         configuration = file.configuration
+        source = file.source
         guard let configuration = file.configuration else {
             (trust, rules, diagnostics, code) = (.everybody, nil, file.diagnostics, 0)
             return

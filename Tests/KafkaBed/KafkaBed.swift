@@ -60,14 +60,17 @@ public struct KafkaBed: Sendable {
 
     /// One of Kafka's own tools; `@` stands for the brokers' inner addresses.
     @discardableResult
-    public func tool(_ words: String...) async throws -> String {
+    public func tool(_ words: String...) async throws -> String { try await tool(words) }
+
+    @discardableResult
+    public func tool(_ words: [String]) async throws -> String {
         try await Self.call(["tool"] + words, environment)
     }
 
     /// Makes a topic with as many replicas as there are nodes; `settings` are the topic's own, `retention.ms=1000`.
     public func create(_ topic: String, partitions: Int = 1, _ settings: String...) async throws {
         let words = [
-            "tool", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", "@", "--create", "--topic", topic,
+            "tool", "TopicCommand", "--bootstrap-server", "@", "--create", "--topic", topic,
             "--partitions", String(partitions), "--replication-factor", String(nodes),
         ]
         _ = try await Self.call(words + settings.flatMap { ["--config", $0] }, environment)

@@ -24,6 +24,7 @@ public struct Configuration: Sendable {
     public var devices: [EvdevDeviceRule] = []
     public var kafka: [KafkaSetting] = []
     public var topics = TopicNames()
+    public var topicSettings = TopicSettings()
     public var recording: Recording?
     /// Most bytes of undelivered messages that the outbox keeps.
     public var outboxBytes: Int64 = 512 << 20
@@ -74,6 +75,9 @@ public struct Configuration: Sendable {
         /// Who may ask: names or numbers. Root and the agent's own user may always.
         public var users: [String] = []
         public var groups: [String] = []
+        /// Who of them may also release and discard messages of the quarantine, besides root and the agent's own user.
+        public var changeUsers: [String] = []
+        public var changeGroups: [String] = []
 
         public init() {}
     }

@@ -48,7 +48,8 @@ private struct Reader {
                 root, "the configuration",
                 keys: [
                     "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
-                    "control", "devices", "kafka", "topics", "recording", "outbox", "limits", "gap_limit", "metrics",
+                    "control", "devices", "kafka", "topics", "topic_settings", "recording", "outbox", "limits",
+                    "gap_limit", "metrics",
                     "log",
                 ], findings)
         else { return }
@@ -69,6 +70,7 @@ private struct Reader {
         readDevices(top, &configuration)
         readKafka(top, &configuration)
         readTopics(top, &configuration)
+        readTopicSettings(top, &configuration)
         readRecording(top, &configuration)
         readRest(top, &configuration)
     }
@@ -158,7 +160,9 @@ private struct Reader {
             return
         }
         guard
-            let map = top.mapping("control", "\"control\"", keys: ["path", "mode", "group", "users", "groups"])
+            let map = top.mapping(
+                "control", "\"control\"",
+                keys: ["path", "mode", "group", "users", "groups", "change_users", "change_groups"])
         else { return }
         var control = Configuration.Control()
         control.path = socketPath(map) ?? control.path
@@ -166,6 +170,8 @@ private struct Reader {
         control.group = map.text("group")
         control.users = map.texts("users", allowsEmpty: true).map(\.text)
         control.groups = map.texts("groups", allowsEmpty: true).map(\.text)
+        control.changeUsers = map.texts("change_users", allowsEmpty: true).map(\.text)
+        control.changeGroups = map.texts("change_groups", allowsEmpty: true).map(\.text)
         let named = control.users.isEmpty ? "groups" : "users"
         if !(control.users.isEmpty && control.groups.isEmpty), control.mode & 0o066 == 0 {
             findings.warning(
@@ -312,7 +318,7 @@ private struct Reader {
     }
 
     private func readTopics(_ top: YAMLMapping, _ configuration: inout Configuration) {
-        let keys = ["interventions", "shadow", "lane_state", "device_health", "audit"]
+        let keys = ["interventions", "shadow", "lane_state", "device_health", "audit", "attendant"]
         guard let map = top.mapping("topics", "\"topics\"", keys: keys) else { return }
         func topic(_ key: String, _ standard: String) -> String {
             guard let text = map.text(key) else { return standard }
@@ -329,9 +335,16 @@ private struct Reader {
         configuration.topics.laneState = topic("lane_state", standard.laneState)
         configuration.topics.deviceHealth = topic("device_health", standard.deviceHealth)
         configuration.topics.audit = topic("audit", standard.audit)
-        if Set(configuration.topics.all).count < keys.count {
+        configuration.topics.attendant = topic("attendant", standard.attendant)
+        if Set(configuration.topics.all + [configuration.topics.attendant]).count < keys.count {
             findings.error("two of \"topics\" have the same name", at: map.beginning)
         }
+    }
+
+    private func readTopicSettings(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        let keys = TopicSettings.numbers + ["topics"]
+        guard let map = top.mapping("topic_settings", "\"topic_settings\"", keys: keys) else { return }
+        configuration.topicSettings = TopicSettings(map)
     }
 
     private func readRecording(_ top: YAMLMapping, _ configuration: inout Configuration) {

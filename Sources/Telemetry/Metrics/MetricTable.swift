@@ -102,6 +102,23 @@ extension Metric {
         "lanewatch_delivery_failures_total", .counter, "Failed delivery reports, by error", labels: ["error"])
     public static let deadLetters = Metric(
         "lanewatch_dead_letters_total", .counter, "Messages set aside because no broker will ever take them")
+    public static let quarantineMessages = Metric(
+        "lanewatch_quarantine_messages", .gauge, "Messages in quarantine, which no broker takes")
+    public static let quarantineBytes = Metric(
+        "lanewatch_quarantine_bytes", .gauge, "Bytes of the messages in quarantine")
+    public static let quarantineResolved = Metric(
+        "lanewatch_quarantine_resolved_total", .counter, "Messages that people took out of the quarantine",
+        labels: ["deed"])
+    public static let drainRate = Metric(
+        "lanewatch_drain_messages_per_second", .gauge, "How fast a backlog goes down; 0 without one")
+    public static let drainLeft = Metric(
+        "lanewatch_drain_left_seconds", .gauge, "Until a backlog is delivered, if it goes on like this; 0 without one")
+    public static let lostWakeUps = Metric(
+        "lanewatch_delivery_lost_wakeups_total", .counter,
+        "Messages found by the look every 10 s that no commit had told of: a fault of the agent")
+    public static let staleRestarts = Metric(
+        "lanewatch_producer_restarts_stale_total", .counter,
+        "Producers made anew because a message had no report for 2 min")
     public static let unreadable = Metric(
         "lanewatch_outbox_unreadable_total", .counter,
         "Messages that were kept and cannot be read any more: the database is damaged")
@@ -140,7 +157,9 @@ extension Metric {
         ruleLastFired, ruleVerdicts, verdictsStray, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
         outboxMessages, outboxOldest,
         outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
-        deliveryFailures, deadLetters, unreadable, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build,
+        deliveryFailures, deadLetters, quarantineMessages, quarantineBytes, quarantineResolved, drainRate,
+        drainLeft, lostWakeUps, staleRestarts, unreadable, producerRestarts, acknowledgeDelay, deliveryDelay,
+        topicsHeld, build,
         health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
     ]

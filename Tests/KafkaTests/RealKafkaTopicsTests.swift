@@ -1,0 +1,117 @@
+import Foundation
+import KafkaBed
+import Loop
+import Testing
+
+@testable import Kafka
+
+/// The admin API of a real cluster of three, whose brokers make every topic that a producer asks for.
+@Suite(.serialized, .enabled(if: KafkaBed.home != nil), .timeLimit(.minutes(10))) struct RealKafkaTopicsTests {
+    private func admin(_ cluster: KafkaBed) throws -> Admin {
+        try Admin(ClientConfiguration(["bootstrap.servers": cluster.bootstrap]))
+    }
+
+    @Test func topicsAreMadeReadGrownAndDeleted() async throws {
+        let cluster = try await KafkaBed(nodes: 3, properties: "auto.create.topics.enable=true\n")
+        do {
+            let admin = try admin(cluster)
+            #expect(try await admin.brokers().map(\.id) == [1, 2, 3])
+            try await askingMakesNothing(admin)
+            try await aTrialMakesNothing(admin)
+            try await whatIsMadeIsAsAsked(admin)
+            try await eachRefusalIsItsOwn(admin)
+            try await partitionsAreAddedAndTopicsDeleted(admin)
+            try await aBrokerThatIsDownIsSeen(admin, cluster)
+            await admin.close()
+        } catch {
+            await cluster.end()
+            throw error
+        }
+        await cluster.end()
+    }
+
+    private func askingMakesNothing(_ admin: Admin) async throws {
+        for _ in 0..<3 { #expect(try await admin.records(of: ["asked"])["asked"] == .missing) }
+        let settings = try await admin.settings(ofTopics: ["asked"])["asked"]
+        guard case .failure(let error)? = settings else {
+            Issue.record("a topic that nobody made has settings: \(String(describing: settings))")
+            return
+        }
+        #expect(error.name == "UNKNOWN_TOPIC_OR_PART")
+        #expect(try await admin.settings(ofBroker: 2)["auto.create.topics.enable"] == "true")
+    }
+
+    private func aTrialMakesNothing(_ admin: Admin) async throws {
+        let faults = try await admin.create(
+            [NewTopic("trial", partitions: 2, replicas: 3), NewTopic("wide", partitions: 1, replicas: 4)], isTrial: true
+        )
+        #expect(Array(faults.keys) == ["wide"] && faults["wide"]?.isOfReplication == true)
+        #expect(try await admin.records(of: ["trial"])["trial"] == .missing)
+    }
+
+    private func whatIsMadeIsAsAsked(_ admin: Admin) async throws {
+        let settings: [ClientConfiguration.Setting] = [
+            .init("min.insync.replicas", "2"), .init("retention.ms", "3600000"), .init("cleanup.policy", "compact"),
+            .init("message.timestamp.type", "LogAppendTime"),
+        ]
+        #expect(try await admin.create([NewTopic("made", partitions: 7, replicas: 3, settings: settings)]) == [:])
+        guard case .there(let partitions)? = try await admin.records(of: ["made"])["made"] else {
+            Issue.record("it is not there")
+            return
+        }
+        #expect(partitions.map(\.id) == Array(0..<7))
+        #expect(partitions.allSatisfy { Set($0.replicas) == [1, 2, 3] && $0.replicas.contains($0.leader ?? 0) })
+        let found = try #require(try await admin.settings(ofTopics: ["made"])["made"]?.get())
+        for setting in settings { #expect(found[setting.key] == setting.value) }
+        // The brokers' defaults come along.
+        #expect(found["unclean.leader.election.enable"] == "false" && found["max.message.bytes"] == "1048588")
+    }
+
+    private func eachRefusalIsItsOwn(_ admin: Admin) async throws {
+        let faults = try await admin.create([
+            NewTopic("made", partitions: 1, replicas: 3), NewTopic("good", partitions: 1, replicas: 3),
+            NewTopic("wide", partitions: 1, replicas: 4), NewTopic("a b", partitions: 1, replicas: 1),
+            NewTopic("odd", partitions: 1, replicas: 1, settings: [.init("retention.ms", "long")]),
+        ])
+        #expect(Set(faults.keys) == ["made", "wide", "a b", "odd"])
+        #expect(faults["made"]?.isTopicThere == true && faults["wide"]?.isOfReplication == true)
+        #expect(faults["a b"]?.name == "TOPIC_EXCEPTION" && faults["odd"]?.name == "INVALID_CONFIG")
+        // In the broker's words, which name the setting.
+        #expect(faults["odd"]?.description.contains("retention.ms") == true, "\(String(describing: faults["odd"]))")
+    }
+
+    private func partitionsAreAddedAndTopicsDeleted(_ admin: Admin) async throws {
+        try await admin.addPartitions(to: "good", count: 4)
+        await #expect(throws: KafkaError.self) { try await admin.addPartitions(to: "good", count: 2) }
+        #expect(
+            try await until {
+                if case .there(let all)? = try await admin.records(of: ["good"])["good"] {
+                    all.count == 4
+                } else {
+                    false
+                }
+            })
+        #expect(try await admin.delete(["good", "never"]).keys.sorted() == ["never"])
+        #expect(try await until { try await admin.records(of: ["good"])["good"] == .missing })
+    }
+
+    private func aBrokerThatIsDownIsSeen(_ admin: Admin, _ cluster: KafkaBed) async throws {
+        try await cluster.call("kill", "3")
+        #expect(
+            try await until {
+                guard case .there(let all)? = try await admin.records(of: ["made"])["made"] else { return false }
+                return all.allSatisfy { Set($0.inSync) == [1, 2] && $0.replicas.count == 3 && $0.leader != 3 }
+            })
+        #expect(try await admin.brokers().map(\.id) == [1, 2])
+        try await cluster.call("up", "3")
+    }
+
+    /// Asks again until the cluster has heard of it everywhere; bounded.
+    private func until(_ isMet: () async throws -> Bool) async throws -> Bool {
+        for _ in 0..<150 {
+            if try await isMet() { return true }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        return false
+    }
+}
