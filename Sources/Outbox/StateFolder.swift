@@ -3,7 +3,7 @@ import Glibc
 import Lane
 import Loop
 
-/// The folder of the agent's state: `outbox.sqlite`, `lock`, `epoch`. Mode 0700, files 0600.
+/// The folder of the agent's state: `outbox.sqlite`, `lock`, `epoch`, `mark`. Mode 0700, files 0600.
 ///
 /// Holding one holds the lock: one agent a folder. The lock goes with the value, and with the process however it ends.
 /// Source: flock(2).
@@ -14,6 +14,8 @@ final class StateFolder {
     var database: String { path + "/outbox.sqlite" }
     private var epochFile: String { path + "/epoch" }
     private var suspectFile: String { path + "/suspect" }
+    /// See `CommitMark`.
+    var markFile: String { path + "/mark" }
 
     init(_ path: String) throws(OutboxError) {
         lock = Descriptor(owning: try Self.takeLock(path))
