@@ -266,10 +266,12 @@ final class Opened {
         salvaged.messages = Int(clamping: cursors.values.joined().reduce(0) { $0 + $1.waiting })
         // Signals and messages together: which they were, nobody knows any more.
         salvaged.lost = Int(clamping: noted.position - position)
+        // Before anything is written: that goes over what is left of the log.
+        let aside = folder.copyLogAside()
         epoch = try Self.beginEpoch(database, folder, after: epoch)
         chains = [:]
         replacement = Replacement(
-            cause: "the end of its log is missing: commits that were answered are gone", aside: nil,
+            cause: "the end of its log is missing: commits that were answered are gone", aside: aside,
             formerEpoch: formerEpoch, epoch: epoch, salvaged: salvaged,
             at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
     }

@@ -90,11 +90,41 @@ final class StateFolder {
     var databaseBytes: Int64 { Self.bytes(of: database) }
     var log: String { database + "-wal" }
 
+    /// A name for what is set aside that no file has, nor has had its log.
+    private func freeAside() -> String {
+        var stamp = Boottime.wallMilliseconds()
+        while ["", ".log"].contains(where: { access("\(database).damaged-\(stamp)\($0)", F_OK) == 0 }) { stamp += 1 }
+        return "\(database).damaged-\(stamp)"
+    }
+
+    /// Copies the log as it is, with what SQLite does not read of it and writes over next, and says where to; nil where
+    /// there is none, or no room. The open database is not touched: its locks lie on other files.
+    func copyLogAside() -> String? {
+        let from = lw_open(log, O_RDONLY | O_CLOEXEC, 0)
+        guard from >= 0 else { return nil }
+        let source = Descriptor(owning: from)
+        var chunk = [UInt8](repeating: 0, count: 1 << 18)
+        var count = read(source.raw, &chunk, chunk.count)
+        guard count > 0 else { return nil }
+        let aside = freeAside() + ".log"
+        let to = lw_open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard to >= 0 else { return nil }
+        let target = Descriptor(owning: to)
+        while count > 0 {
+            guard write(target.raw, chunk, count) == count else {
+                _ = unlink(aside)
+                return nil
+            }
+            count = read(source.raw, &chunk, chunk.count)
+        }
+        _ = fsync(target.raw)
+        sync()
+        return aside
+    }
+
     /// Moves the database and its log out of the way, and says where to. Never over a file that is there.
     func moveAside() throws(OutboxError) -> String {
-        var stamp = Boottime.wallMilliseconds()
-        while access("\(database).damaged-\(stamp)", F_OK) == 0 { stamp += 1 }
-        let aside = "\(database).damaged-\(stamp)"
+        let aside = freeAside()
         guard rename(database, aside) == 0 else { throw Self.refusal("cannot move \(database) aside") }
         for suffix in ["-wal", "-shm"] { _ = rename(database + suffix, aside + suffix) }
         _ = unlink(suspectFile)

@@ -41,7 +41,7 @@ final class Trial {
         self.lane = try LaneProcess(
             folder: folder, program: settings.lanewatch, lane: lane, topic: topic,
             bootstrap: mockCluster?.bootstrap ?? stand?.bootstrap ?? "", kafka: login.merging(row.kafka) { $1 })
-        writer = Writer(socket: self.lane.socket, ledger: ledger, perSecond: settings.rate)
+        writer = Writer(socket: self.lane.socket, ledger: ledger, perSecond: row.rate ?? settings.rate)
         if row.isHasty {
             let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
             self.lane.standIn = [own, "hasty", folder + "/lanewatch.yaml", stand?.bootstrap ?? ""]
