@@ -42,11 +42,8 @@ import Telemetry
         var checks: [HealthReport.Check] = []
         checks += outboxChecks()
         if let pump = agent.pump {
-            let isConnected = pump.isConnected || pump.depths.allSatisfy { $0.rows == 0 }
-            checks.append(
-                .init(
-                    "kafka", isConnected ? .ok : .degraded,
-                    isConnected ? "" : "no broker can be reached; messages are kept"))
+            checks.append(Self.check(pump.link))
+            checks += quarantineChecks(pump)
             for held in pump.heldTopics {
                 checks.append(.init("topic \(held.topic)", .degraded, "not sent to: \(held.reason.rawValue)"))
             }
@@ -154,10 +151,8 @@ import Telemetry
         let outbox = agent.outbox.state
         scrape.set(.outboxMessages, [], max(0, pump.undelivered - outbox.missing))
         collectOutbox(outbox, &scrape)
-        let oldest = pump.depths.compactMap(\.oldest?.milliseconds).min()
-        let now = Boottime.wallMilliseconds()
-        let isEmpty = pump.undelivered == 0
-        scrape.set(.outboxOldest, [], isEmpty ? 0 : Double(max(0, now - (oldest ?? now))) / 1000)
+        scrape.set(.outboxOldest, [], Double(pump.oldestAge) / 1000)
+        collectLink(pump, &scrape)
         var delivery = StageCounts()
         delivery.in = counts.handedOver
         delivery.out = counts.acknowledged
@@ -176,6 +171,7 @@ import Telemetry
             .deliveryDelay, [], counts: counts.deliveryLatency.counts,
             sum: counts.deliveryLatency.sumMilliseconds / 1000)
         scrape.set(.deadLetters, [], counts.deadLetters)
+        collectQuarantine(pump, &scrape)
         scrape.set(.unreadable, [], counts.unreadable)
         scrape.set(.producerRestarts, [], counts.recreations)
         for held in pump.heldTopics { scrape.set(.topicsHeld, [held.topic, held.reason.rawValue], 1) }

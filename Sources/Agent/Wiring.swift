@@ -114,9 +114,9 @@ import YAML
     }
 
     private func startPump() async throws -> Pump {
-        let pump = Pump(PumpConfiguration(producer: KafkaSettings.producer(configuration)), outbox: outbox) { [log] in
-            log($0)
-        }
+        var settings = PumpConfiguration(producer: KafkaSettings.producer(configuration))
+        settings.credentials = { [configuration] in KafkaSettings.credentials(configuration) }
+        let pump = Pump(settings, outbox: outbox) { [log] in log($0) }
         try await pump.start()
         self.pump = pump
         return pump
@@ -188,13 +188,24 @@ import YAML
             try feed.start(runner)
             self.feeds.append(feed)
         }
+        pump?.onLook = { [weak self] in self?.lookAtBacklog() }
+    }
+
+    /// With each look of the pump: nothing wakes for the backlog alone.
+    private func lookAtBacklog() {
+        guard let pump, let feed = feeds.lazy.compactMap({ $0 as? BacklogFeed }).first else { return }
+        feed.observe(messages: pump.undelivered, age: pump.oldestAge)
     }
 
     /// Without it the lane is watched as well: a fault is told, and nothing more.
     private func startControl() {
         guard let settings = configuration.control else { return }
         do throws(FeedError) {
-            let control = try ControlSocket(settings, log: log) { [weak self] in self?.controlView }
+            let desk = OutboxDesk(
+                outbox, limitBytes: configuration.outboxBytes,
+                changers: try ControlSocket.rule(settings.changeUsers, settings.changeGroups),
+                pump: { [weak self] in self?.pump }, runner: { [weak self] in self?.runner }, log: log)
+            let control = try ControlSocket(settings, outbox: desk, log: log) { [weak self] in self?.controlView }
             try control.start()
             self.control = control
         } catch {
@@ -295,6 +306,7 @@ import YAML
     /// alone. Not to be called again before it returns.
     @discardableResult
     public func reload() async -> Bool {
+        await pump?.renewCredentials()
         let (paths, trust, identity, localTime) = (configuration.ruleFiles, trust, configuration.identity, localTime)
         let (loaded, table, diagnostics) = await Task.detached {
             let (loaded, diagnostics) = RuleFiles.load(

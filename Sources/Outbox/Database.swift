@@ -93,6 +93,12 @@ final class Database {
         return statement
     }
 
+    /// Finalises a statement of `prepare` that is not needed again.
+    func drop(_ statement: Statement) {
+        statement.finalize()
+        statements.removeAll { $0 === statement }
+    }
+
     /// The first column of the first row of `sql`; 0 without a row.
     func integer(_ sql: String) throws(SQLiteFault) -> Int64 {
         var prepared: OpaquePointer?

@@ -268,7 +268,7 @@ public actor Outbox {
         try statements.dropJournal.execute()
     }
 
-    // MARK: Shared with Outbox+Leasing
+    // MARK: Shared with Outbox+Leasing and Outbox+DeadLetters
 
     /// The open database; one that failed is opened again first.
     func current() throws(OutboxError) -> Opened {
@@ -293,7 +293,9 @@ public actor Outbox {
         }
     }
 
-    func count(settled: Int = 0, deadLetters: Int = 0) {
+    func count(settled: Int = 0, deadLetters: Int = 0, added: Int = 0) {
+        counts.eventsIn += added
+        counts.added += added
         counts.settled += settled
         counts.deadLetters += deadLetters
     }

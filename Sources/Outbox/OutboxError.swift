@@ -29,6 +29,8 @@ public struct OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let tooLarge = Code(rawValue: "too_large")
         /// An event that no message can be made of: refused alone.
         public static let malformed = Code(rawValue: "malformed")
+        /// The dead letters have reached their limit: nothing more is taken out of the stream until some are dealt with.
+        public static let quarantineFull = Code(rawValue: "quarantine_full")
         /// Against the contract of a call, such as a signal number used twice.
         public static let misuse = Code(rawValue: "misuse")
     }

@@ -4,24 +4,15 @@ import PostgresBed
 import Testing
 
 /// A Kafka and a PostgreSQL, and what the tests ask of them. Each test has a topic and tables of its own.
-struct Beds {
+struct Beds: Sendable {
     let kafka: KafkaBed
     let postgres: PostgresBed
 
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
     static var faulty: String { folder + "/faulty.py" }
 
-    /// Both, for the time of `body`.
-    static func during(nodes: Int, _ body: (Beds) async throws -> Void) async throws {
-        let postgres = try PostgresBed()
-        defer { postgres.end() }
-        let kafka = try await KafkaBed(nodes: nodes)
-        do { try await body(Beds(kafka: kafka, postgres: postgres)) } catch {
-            await kafka.end()
-            throw error
-        }
-        await kafka.end()
-    }
+    /// Those of the suite that runs.
+    @TaskLocal static var current: Beds?
 
     /// Tables as `consume.py init` makes them, empty, and a topic that nobody has used.
     func begin(_ topic: String, partitions: Int = 3) async throws {
@@ -31,20 +22,28 @@ struct Beds {
     }
 
     /// Has lanes.py publish; `orders` are its lines.
-    func publish(_ topic: String, _ orders: [String]) throws {
+    func publish(_ topic: String, _ orders: String...) throws {
+        let lanes = try publishing(topic, orders)
+        let code = lanes.end(within: 180)
+        #expect(code == 0, "\(lanes.lines)")
+    }
+
+    /// The same, meanwhile.
+    func publishing(_ topic: String, _ orders: [String]) throws -> Child {
         let lines = orders.map { order in "{\"topic\": \"\(topic)\", " + order.dropFirst() }
-        try Child.run(
+        return try Child(
             ["/usr/bin/python3", Self.folder + "/lanes.py", kafka.bootstrap],
-            environment: ["PYTHONDONTWRITEBYTECODE": "1"],
-            input: lines.joined(separator: "\n") + "\n", within: 180)
+            environment: ["PYTHONDONTWRITEBYTECODE": "1"], input: lines.joined(separator: "\n") + "\n")
     }
 
     func publish(_ topic: String, lanes: Range<Int>, from: Int = 1, to: Int) throws {
-        try publish(topic, lanes.map { "{\"lane\": \($0), \"from\": \(from), \"to\": \(to)}" })
+        let lanes = try publishing(topic, lanes.map { "{\"lane\": \($0), \"from\": \(from), \"to\": \(to)}" })
+        let code = lanes.end(within: 180)
+        #expect(code == 0, "\(lanes.lines)")
     }
 
     /// A consumer of `topic`. A group has members that are missed after 6 s: the shortest that a broker allows.
-    func consumer(_ topic: String, fault: String? = nil, _ words: String...) throws -> Consumer {
+    func consumer(_ topic: String, fault: String? = nil, _ words: [String] = []) throws -> Consumer {
         let usual = [
             "--topic", topic, "--group", topic, "--report", "1", "--patience", "1", "-X", "session.timeout.ms=6000",
             "-X", "broker.address.family=v4",
@@ -55,12 +54,12 @@ struct Beds {
     }
 
     /// Reads to the end of what is there; the last line it says.
-    func drain(_ topic: String, code: Int32 = 0, _ words: String...) throws -> Consumer.Event {
-        let one = try consumer(topic, "--until-end")
+    func drain(_ topic: String, code: Int32 = 0, _ words: [String] = []) throws -> Consumer.Event {
+        let one = try consumer(topic, ["--until-end"] + words)
         let ended = one.end(within: 120)
         if ended == nil { one.signal(SIGKILL) }
         #expect(ended == code, "\(one.child.lines.suffix(8))")
-        return try #require(one.events.last { $0.name == "stopped" })
+        return try #require(one.events.last { $0.name == "stopped" }, "\(one.child.lines.suffix(8))")
     }
 
     func catchUp(_ topic: String, within seconds: Int = 120) throws {

@@ -5,7 +5,7 @@
     … "id": "other"                                       with other ids: another database under the same epoch
     … "type": "sco.messages.dropped.v1", "data": {…}      of another type, with this data
     … "value": "text", "headers": {"ce_id": null}, "key": "x"   damaged: another value or key, headers replaced or left out
-    … "topic": "sco.audit"
+    … "topic": "sco.audit", "pause": 20                   milliseconds between one message and the next
 
 Each intervention has three messages: raised, updated, cleared. Keys are hashed as Java's clients do.
 """
@@ -70,7 +70,7 @@ def main(bootstrap: str):
                     break
                 except BufferError:
                     producer.poll(0.1)
-            producer.poll(0)
+            producer.poll(order.get("pause", 0) / 1000)
             sent += 1
     left = producer.flush(120)
     if left or refused:

@@ -62,8 +62,9 @@ private struct Model {
                     let position = model.waiting[topic]?[place].position
                 else { continue }
                 try await outbox.moveToDeadLetters(
-                    Mark(topic: topic, position: position), reason: "r", headers: HeaderBlock(),
-                    value: Array("dead \(step)".utf8))
+                    Mark(topic: topic, position: position), reason: "r",
+                    substitute: Substitute(
+                        id: LaneUUID(hashing: ["\(step)"]), headers: HeaderBlock(), value: Array("dead \(step)".utf8)))
                 model.waiting[topic]?[place].text = "dead \(step)"
                 model.dead += 1
             default:

@@ -22,6 +22,12 @@ public final class Child: @unchecked Sendable {
         process.standardError = output
         let feed = input.map { _ in Pipe() }
         if let feed { process.standardInput = feed } else { process.standardInput = FileHandle.nullDevice }
+        // A child inherits the mask of the thread that starts it, and those of dispatch block nearly all: it would be deaf to SIGTERM.
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         try process.run()
         let reading = output.fileHandleForReading
         Thread { [weak self] in

@@ -26,6 +26,8 @@ public struct Configuration: Sendable {
     public var kafka: [KafkaSetting] = []
     public var topics = TopicNames()
     public var topicSettings = TopicSettings()
+    /// From which on the outbox's backlog is told as high.
+    public var backlog = BacklogFeed.Limits()
     public var recording: Recording?
     public var outbox = Outbox()
     /// Most signals in memory that wait for the disk.
@@ -35,6 +37,8 @@ public struct Configuration: Sendable {
     /// `address:port` of /metrics and /healthz; nil turns them off.
     public var metrics: Listen? = Listen(address: "127.0.0.1", port: 9464)
     public var log = Log()
+    /// The file that it was read from; empty where it came from none.
+    public var path = ""
     /// `sha256:` and the digest of the file's bytes.
     public var digest = ""
 
@@ -75,6 +79,9 @@ public struct Configuration: Sendable {
         /// Who may ask: names or numbers. Root and the agent's own user may always.
         public var users: [String] = []
         public var groups: [String] = []
+        /// Who of them may also release and discard messages of the quarantine, besides root and the agent's own user.
+        public var changeUsers: [String] = []
+        public var changeGroups: [String] = []
 
         public init() {}
     }
@@ -86,10 +93,12 @@ public struct Configuration: Sendable {
         public init() {}
     }
 
-    /// A key of `kafka:`, passed to librdkafka as it stands.
+    /// A key of `kafka:`, passed to librdkafka as it stands, or as the file says that its value names.
     public struct KafkaSetting: Sendable {
         public var key: String
+        /// Empty where it comes from a file.
         public var value: String
+        public var source = SettingSource.text
         /// Where it stands: what librdkafka says of it is shown there.
         public var keyRange: SourceRange
         public var valueRange: SourceRange

@@ -20,6 +20,7 @@ public struct ConfigurationFile {
         let findings = Findings(document)
         source = document.source
         var configuration = Configuration()
+        configuration.path = file
         configuration.digest = "sha256:" + SHA256.hex(bytes)
         if let root = document.root, !root.isNull {
             var reader = Reader(findings: findings, folder: Self.folder(of: file))
@@ -49,8 +50,8 @@ private struct Reader {
                 root, "the configuration",
                 keys: [
                     "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
-                    "control", "devices", "kafka", "topics", "topic_settings", "recording", "outbox", "limits",
-                    "gap_limit", "metrics",
+                    "control", "devices", "kafka", "topics", "topic_settings", "backlog", "recording", "outbox",
+                    "limits", "gap_limit", "metrics",
                     "log",
                 ], findings)
         else { return }
@@ -72,6 +73,7 @@ private struct Reader {
         readKafka(top, &configuration)
         readTopics(top, &configuration)
         readTopicSettings(top, &configuration)
+        readBacklog(top, &configuration)
         readRecording(top, &configuration)
         readRest(top, &configuration)
     }
@@ -161,7 +163,9 @@ private struct Reader {
             return
         }
         guard
-            let map = top.mapping("control", "\"control\"", keys: ["path", "mode", "group", "users", "groups"])
+            let map = top.mapping(
+                "control", "\"control\"",
+                keys: ["path", "mode", "group", "users", "groups", "change_users", "change_groups"])
         else { return }
         var control = Configuration.Control()
         control.path = socketPath(map) ?? control.path
@@ -169,6 +173,8 @@ private struct Reader {
         control.group = map.text("group")
         control.users = map.texts("users", allowsEmpty: true).map(\.text)
         control.groups = map.texts("groups", allowsEmpty: true).map(\.text)
+        control.changeUsers = map.texts("change_users", allowsEmpty: true).map(\.text)
+        control.changeGroups = map.texts("change_groups", allowsEmpty: true).map(\.text)
         let named = control.users.isEmpty ? "groups" : "users"
         if !(control.users.isEmpty && control.groups.isEmpty), control.mode & 0o066 == 0 {
             findings.warning(
@@ -304,6 +310,14 @@ private struct Reader {
     private func readKafka(_ top: YAMLMapping, _ configuration: inout Configuration) {
         guard let map = top.mapping("kafka", "\"kafka\"") else { return }
         for pair in map.pairs {
+            if pair.value.isMapping {
+                guard let source = SettingSource.read(pair, findings, path) else { continue }
+                configuration.kafka.append(
+                    Configuration.KafkaSetting(
+                        key: pair.key, value: "", source: source, keyRange: pair.keyRange,
+                        valueRange: pair.value.range))
+                continue
+            }
             guard let value = map.text(pair.value, Shown.quoted(pair.key)) else { continue }
             configuration.kafka.append(
                 Configuration.KafkaSetting(
@@ -312,6 +326,12 @@ private struct Reader {
         if !map.has("bootstrap.servers") && !map.has("test.mock.num.brokers") {
             findings.error("\"kafka\" needs \"bootstrap.servers\": host:port,host:port,…", at: map.beginning)
         }
+    }
+
+    private func readBacklog(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        guard let map = top.mapping("backlog", "\"backlog\"", keys: ["age", "messages"]) else { return }
+        if let value = map.duration("age", in: 1000...86_400_000) { configuration.backlog.age = value }
+        if let value = map.int("messages", in: 1...100_000_000) { configuration.backlog.messages = Int(value) }
     }
 
     private func readTopics(_ top: YAMLMapping, _ configuration: inout Configuration) {
