@@ -203,7 +203,7 @@ final class Trial {
         defer { if !isKeyed { database.end() } }
         let firsts = Judge.firstAppearances(records)
         let expected = Database.Effects(
-            messages: firsts.count, raised: firsts.count { $0.kind == .raised },
+            messages: Set(records.map(\.position)).count, raised: firsts.count { $0.kind == .raised },
             cleared: firsts.count { $0.kind == .cleared })
         let source = "/stores/0042/lanes/\(lane.lane)"
         let (effects, alarm) = try database.read(bootstrap, topic, source: source, isKeyed: isKeyed)
