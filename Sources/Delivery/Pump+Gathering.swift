@@ -50,7 +50,13 @@ extension Pump {
     /// Hands over a group of what was gathered: no more than one request holds.
     func handOverGathered(_ place: Int) {
         let parcels = takeGathered(place, upTo: configuration.leaseRows)
-        guard state == .running, let producer, !parcels.isEmpty else { return }
+        guard state == .running, let producer, let last = parcels.last else { return }
+        // Where one that came with its commit was given up meanwhile, what stands in its place is read.
+        let fresh = parcels.first { $0.position > channels[place].leasedTo }
+        if let fresh, !outbox.claim(channels[place].topic, from: fresh.position, to: last.position) {
+            takeGathered(place)
+            return
+        }
         // What comes behind one that was not taken is read again, in its turn.
         if !handOver(group: parcels, place, producer) { takeGathered(place) }
     }
@@ -58,6 +64,7 @@ extension Pump {
     /// Keeps what was read ahead until its time comes.
     func gather(read parcels: [Parcel], _ place: Int) {
         channels[place].gathered = parcels
+        channels[place].leasedTo = parcels.last?.position ?? channels[place].leasedTo
         gatheredCount += parcels.count
         for parcel in parcels { gatheredBytes += parcel.size }
     }

@@ -1,4 +1,5 @@
 import Lane
+import LaneTesting
 import Testing
 
 @testable import Verify
@@ -15,8 +16,8 @@ import Testing
         return counts
     }
 
-    private func log(_ count: Int = 20) -> Log {
-        var log = Log()
+    private func log(_ count: Int = 20) -> LaneLog {
+        var log = LaneLog()
         for _ in 0..<count { log.add() }
         return log
     }
@@ -24,27 +25,27 @@ import Testing
     private func intervention(_ revision: Int, lateBy: Int64? = nil) -> Change {
         var intervention = Intervention(
             id: LaneUUID(hashing: ["a"]), rule: "payment-timeout", title: "No answer", category: "payment",
-            severity: .warning, topic: "sco.interventions", key: [], raisedAt: Log.wall, evidence: [], phase: nil,
-            remoteResolvable: false, shadow: false, lateBy: lateBy, expires: Log.wall)
+            severity: .warning, topic: "sco.interventions", key: [], raisedAt: LaneLog.wall, evidence: [], phase: nil,
+            remoteResolvable: false, shadow: false, lateBy: lateBy, expires: LaneLog.wall)
         intervention.revision = revision
         return Change(
-            number: 1, kind: .raise, at: LaneInstant(milliseconds: 0), wall: Log.wall, cause: 3, correlation: "T1",
+            number: 1, kind: .raise, at: LaneInstant(milliseconds: 0), wall: LaneLog.wall, cause: 3, correlation: "T1",
             traceparent: nil, intervention: intervention)
     }
 
-    private func audit() -> Log {
-        var log = Log("sco.audit")
+    private func audit() -> LaneLog {
+        var log = LaneLog("sco.audit")
         for _ in 0..<6 {
             log.add(type: "sco.config.applied.v1", chained: true) { json in
-                json.member("config", Log.digest)
-                json.member("at", Log.wall)
+                json.member("config", LaneLog.digest)
+                json.member("at", LaneLog.wall)
             }
         }
         return log
     }
 
     @Test func whatALaneWritesIsClean() throws {
-        var interventions = Log("sco.interventions")
+        var interventions = LaneLog("sco.interventions")
         for revision in 1...5 { interventions.add(intervention(revision, lateBy: revision == 4 ? 1700 : nil)) }
         let verifier = try Verifier.of([log(), interventions, audit()])
         #expect(verifier.isClean && faults(verifier) == [:], "\(verifier.streams.map(\.findings))")
@@ -105,11 +106,11 @@ import Testing
     }
 
     @Test func whatALaneTellsIsNoFault() throws {
-        var log = Log("sco.audit")
-        func config(_ log: inout Log) {
+        var log = LaneLog("sco.audit")
+        func config(_ log: inout LaneLog) {
             log.add(type: "sco.config.applied.v1", chained: true) { json in
-                json.member("config", Log.digest)
-                json.member("at", Log.wall)
+                json.member("config", LaneLog.digest)
+                json.member("at", LaneLog.wall)
             }
         }
         for _ in 0..<10 { config(&log) }
@@ -227,10 +228,10 @@ import Testing
     }
 
     @Test func aCompactedTopicMayHaveHolesButMustEndOnTheYoungest() throws {
-        var log = Log("sco.lane-state")
+        var log = LaneLog("sco.lane-state")
         for _ in 0..<9 {
             log.add(type: "sco.lane.state.v1") { json in
-                json.member("at", Log.wall)
+                json.member("at", LaneLog.wall)
                 json.name("open")
                 json.array { _ in }
                 json.name("devices")
@@ -247,21 +248,21 @@ import Testing
         log.records += log.records[2...4]
         #expect(try Verifier.of([log]).isClean)
         // An operator clears a lane that is gone.
-        log.records.append(Log.Record(key: Array("0042/09".utf8), headers: [], value: nil, timestamp: nil))
+        log.records.append(LaneLog.Record(key: Array("0042/09".utf8), headers: [], value: nil, timestamp: nil))
         let cleared = try Verifier.of([log])
         #expect(cleared.isClean && cleared.streams.last?.tombstones == 1 && cleared.streams.last?.lane == "0042/09")
     }
 
     @Test func whatCameLateIsTold() throws {
         var log = log(4)
-        log.records[2].timestamp = Log.wall.milliseconds + 3_600_000
+        log.records[2].timestamp = LaneLog.wall.milliseconds + 3_600_000
         let verifier = try Verifier.of([log])
         #expect(verifier.isClean && verifier.streams[0].late == 1)
         #expect(VerifyReport(verifier).rows()[0].last == "1 late, the longest by 60 min")
     }
 
     @Test func onlyTheLanesThatAreAskedForAreLookedAt() throws {
-        var other = Log("sco.device-health", store: "0042", lane: "08")
+        var other = LaneLog("sco.device-health", store: "0042", lane: "08")
         for _ in 0..<5 { other.add() }
         other.records.remove(at: 2)
         let both = try Verifier.of([log(), other])
