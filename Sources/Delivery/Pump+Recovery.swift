@@ -8,7 +8,10 @@ extension Pump {
     func makeProducer() throws(KafkaError) {
         instance += 1
         let made = instance
-        producer = try Producer(configuration.producer) { [weak self] event in self?.take(event, of: made) }
+        linkState.restarted(now: Boottime.milliseconds())
+        let producer = try Producer(settings) { [weak self] event in self?.take(event, of: made) }
+        for (topic, partition) in partitions { producer.pin(topic, to: partition) }
+        self.producer = producer
     }
 
     /// Keeps what was said of the oldest message of a topic: that is the one to look at.
@@ -31,6 +34,14 @@ extension Pump {
         recovery = Task { [weak self] in await self?.recover() }
     }
 
+    /// Makes the producer anew with other settings, though nothing has failed.
+    func renew() {
+        guard state == .running else { return }
+        state = .recovering
+        counts.recreations += 1
+        recovery = Task { [weak self] in await self?.recover() }
+    }
+
     private func recover() async {
         if let producer {
             producer.purge()
@@ -46,6 +57,8 @@ extension Pump {
             let wait = backoff.next(using: &random)
             resumesAt = Boottime.milliseconds() + wait
             await sleep(wait)
+            guard state == .recovering else { return }
+            await readCredentials()
             guard state == .recovering else { return }
             do throws(KafkaError) {
                 try makeProducer()

@@ -20,9 +20,11 @@ extension Pump {
             channels[place].access = .unasked
             return advance(place)
         }
+        if case .unreachable = answer {} else { linkState.reached() }
         switch answer {
-        case .ready:
+        case .ready(let partitions):
             channels[place].access = .ready
+            keepPartition(place, of: partitions)
             advance(place)
         case .unreachable:
             // The call waits for a broker by itself: this is only the pause between two of them.

@@ -31,5 +31,22 @@ public struct PumpConfiguration: Sendable {
     public var quarantineMessages = QuarantineSize.limit.messages
     public var quarantineBytes = QuarantineSize.limit.bytes
 
+    /// Reads the producer's settings again, with passwords and certificates as they are in their files now; nil where one
+    /// cannot be read. Called on a thread of its own: at the start, before a producer is made anew, and when a broker
+    /// refuses what it was shown.
+    public var credentials: (@Sendable () -> ProducerCredentials?)?
+
     public init(producer: ClientConfiguration) { self.producer = producer }
+}
+
+/// Settings of a producer, secrets included.
+public struct ProducerCredentials: Sendable {
+    public var producer: ClientConfiguration
+    /// Another number where a secret or a file that a setting names has changed. Of this process alone.
+    public var mark: Int
+
+    public init(producer: ClientConfiguration, mark: Int) {
+        self.producer = producer
+        self.mark = mark
+    }
 }

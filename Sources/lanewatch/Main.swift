@@ -33,6 +33,7 @@ enum Main {
         case "rules": return RulesCommand.perform(arguments)
         case "outbox": return OutboxCommand.perform(arguments)
         case "bundle": return BundleCommand.perform(arguments)
+        case "doctor": return DoctorCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
         case "verify": return VerifyCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)

@@ -310,7 +310,7 @@ enum Table {
                 .init("lanewatch run", "Watch this lane."),
             ],
             commands: [
-                run, check, test, replay, explain, rules, outbox, bundle, signal, topics, verify, demo, manual,
+                run, check, test, replay, explain, rules, outbox, bundle, signal, topics, verify, doctor, demo, manual,
             ]),
         version: Version.text,
         files: [
