@@ -5,8 +5,10 @@ FOR ?= 30s
 SECONDS ?= 60
 PREFIX ?= /usr
 KAFKA_TESTS := RealKafka
+# Where tests put the messages that they have read, for public validators.
+RECORDS := $(CURDIR)/.build/records
 
-.PHONY: help setup demo build release test unit test-kafka scenarios bench fuzz format check docs generate install clean
+.PHONY: help setup demo build release test unit test-kafka test-librdkafka faults scenarios bench fuzz format check docs generate install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,7 +27,9 @@ release: ## Build the one file that is installed: .build-release/release/lanewat
 
 test: setup ## Run every test, one at a time: many watch real clocks and real disks
 	$(SWIFT_BUILD) --build-tests
-	swift test --no-parallel --skip-build
+	rm -rf $(RECORDS)
+	LANEWATCH_RECORDS=$(RECORDS) swift test --no-parallel --skip-build
+	scripts/check-records $(RECORDS)
 	$(MAKE) scenarios
 
 unit: ## Run the unit tests alone
@@ -34,7 +38,22 @@ unit: ## Run the unit tests alone
 test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=folder with its libs/)
 	@test -n "$(KAFKA_HOME)" || { echo "make test-kafka needs KAFKA_HOME=a folder with the libs/ of an Apache Kafka, 3.9 or 4" >&2; exit 2; }
 	$(SWIFT_BUILD) --build-tests
-	KAFKA_HOME="$(abspath $(KAFKA_HOME))" swift test --no-parallel --skip-build --filter $(KAFKA_TESTS)
+	rm -rf $(RECORDS)
+	KAFKA_HOME="$(abspath $(KAFKA_HOME))" LANEWATCH_RECORDS=$(RECORDS) swift test --no-parallel --skip-build --filter $(KAFKA_TESTS)
+	scripts/check-records $(RECORDS)
+
+# Of `make faults`: an option for each variable that is set.
+FAULTS := $(if $(ROWS),--rows "$(ROWS)") $(if $(TIMES),--times $(TIMES)) $(if $(MINUTES),--minutes $(MINUTES)) \
+  $(if $(TALLY),--tally "$(TALLY)") $(if $(SEED),--seed $(SEED)) $(if $(LONGEST),--longest $(LONGEST))
+
+faults: ## Harm the agent on a real Kafka and count what arrived (KAFKA_HOME=…; ROWS, TIMES, MINUTES, TALLY, SEED, LONGEST)
+	@test -n "$(KAFKA_HOME)" || { echo "make faults needs KAFKA_HOME=a folder with the libs/ of an Apache Kafka, 3.9 or 4" >&2; exit 2; }
+	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
+	$(SWIFT_BUILD) --product faults
+	KAFKA_HOME="$(abspath $(KAFKA_HOME))" .build/debug/faults --lanewatch .build-release/release/lanewatch $(FAULTS)
+
+test-librdkafka: setup ## Run the tests of delivery with newer versions of librdkafka (VERSIONS="2.16.1" or --newest; KAFKA_HOME too)
+	$(if $(KAFKA_HOME),KAFKA_HOME="$(abspath $(KAFKA_HOME))") scripts/test-librdkafka $(VERSIONS)
 
 scenarios: ## Run the tests of the shipped rules as a rule author does
 	$(SWIFT_BUILD) --product lanewatch
@@ -54,7 +73,7 @@ format: ## Format the sources
 
 check: ## Format, lint and documentation checks
 	swift format lint -s -r Sources Tests Benchmarks/Sources Fuzz/Sources Package.swift
-	shellcheck scripts/setup scripts/check-docs scripts/fuzz scripts/kafka .ci/run
+	shellcheck scripts/setup scripts/check-docs scripts/check-records scripts/fuzz scripts/get-peers scripts/kafka scripts/test-librdkafka .ci/run
 	scripts/check-docs
 
 generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions

@@ -31,7 +31,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
 
         // The core: values in, values out; no clock, no thread, no I/O.
@@ -45,7 +45,8 @@ let package = Package(
         module("Outbox", ["Lane", "Loop", "CLinux", "CSQLite"]),
         module("Kafka", ["Loop", "CLinux", "CRdKafka"]),
         module("Delivery", ["Lane", "Loop", "Outbox", "Kafka"]),
-        module("Net", ["Loop", "CLinux"]),
+        module("Verify", ["Lane", "CPCRE2"]),
+        module("Net", ["Loop", "CLinux", "COpenSSL"]),
         module("Signing", ["COpenSSL"]),
         module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
@@ -59,7 +60,7 @@ let package = Package(
             name: "lanewatch",
             dependencies: [
                 "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop",
-                "Telemetry", "Signing", "CLinux",
+                "Telemetry", "Signing", "Verify", "CLinux",
             ],
             swiftSettings: strict),
 
@@ -78,17 +79,28 @@ let package = Package(
             name: "outbox-probe", dependencies: ["Outbox", "Kafka", "Delivery", "Lane", "Loop"],
             path: "Tests/OutboxProbe", swiftSettings: strict),
         tests("OutboxTests", ["Outbox", "Lane", "Loop", "LaneTesting", "CLinux", "CSQLite", "outbox-probe"]),
-        tests("KafkaTests", ["Kafka", "Loop", "KafkaBed", "CLinux"]),
+        tests("KafkaTests", ["Kafka", "Loop", "KafkaBed", "CLinux", "CRdKafka"]),
         tests(
             "DeliveryTests",
             ["Delivery", "Outbox", "Kafka", "Lane", "Loop", "LaneTesting", "KafkaBed", "CLinux", "outbox-probe"]),
+        .target(name: "FaultParts", dependencies: ["CSQLite"], path: "Tests/FaultParts", swiftSettings: strict),
+        .executableTarget(
+            name: "faults",
+            dependencies: [
+                "FaultParts", "Agent", "Delivery", "Feeds", "Kafka", "KafkaBed", "Lane", "Loop", "Outbox",
+                "PostgresBed",
+                "Telemetry",
+            ], path: "Tests/Faults", swiftSettings: strict),
+        tests("FaultsTests", ["FaultParts"]),
         tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
+        tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
-            "Integration", ["Feeds", "Kafka", "Lane", "Loop", "KafkaBed", "lanewatch", "bed-probe"]),
+            "Integration",
+            ["Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch", "bed-probe"]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
             path: "Tests/CrashProbe", swiftSettings: strict),

@@ -13,6 +13,17 @@ enum Accounts {
         return entry.pointee.pw_uid
     }
 
+    /// The name of a user; nil where this machine knows none. Source: getpwuid_r(3).
+    static func name(ofUser number: UInt32) -> String? {
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        var text = [CChar](repeating: 0, count: 16_384)
+        guard getpwuid_r(number, &entry, &text, text.count, &found) == 0, found != nil, let name = entry.pw_name else {
+            return nil
+        }
+        return String(cString: name)
+    }
+
     /// The number of a group. Source: getgrnam(3).
     static func group(_ name: String, _ section: String) throws(FeedError) -> UInt32 {
         if let number = UInt32(name) { return number }

@@ -9,7 +9,7 @@ import Telemetry
 /// `/metrics` and `/healthz` of an agent. Everything is read when a page is asked for; nothing is counted twice.
 @LoopActor public final class AgentPages {
     public let metrics = Metrics()
-    private let agent: LaneAgent
+    let agent: LaneAgent
     private let log: Log
     private var server: HTTPServer?
 
@@ -40,21 +40,10 @@ import Telemetry
 
     func health() -> HealthReport {
         var checks: [HealthReport.Check] = []
-        if let runner = agent.runner {
-            let isFull = runner.room == 0
-            checks.append(
-                .init(
-                    "outbox", isFull ? .failed : runner.counts.held > runner.heldLimit / 2 ? .degraded : .ok,
-                    isFull ? "signals are dropped or refused: the disk or the outbox's limit holds them back" : ""))
-        } else {
-            checks.append(.init("outbox", .failed, "the lane is not watched"))
-        }
+        checks += outboxChecks()
         if let pump = agent.pump {
-            let isConnected = pump.isConnected || pump.depths.allSatisfy { $0.rows == 0 }
-            checks.append(
-                .init(
-                    "kafka", isConnected ? .ok : .degraded,
-                    isConnected ? "" : "no broker can be reached; messages are kept"))
+            checks.append(Self.check(pump.link))
+            checks += quarantineChecks(pump)
             for held in pump.heldTopics {
                 checks.append(.init("topic \(held.topic)", .degraded, "not sent to: \(held.reason.rawValue)"))
             }
@@ -159,11 +148,11 @@ import Telemetry
         guard let pump = agent.pump else { return }
         let counts = pump.counts
         // What the outbox has taken and the brokers have not acknowledged: right at any moment, without asking the disk.
-        scrape.set(.outboxMessages, [], pump.undelivered)
-        let oldest = pump.depths.compactMap(\.oldest?.milliseconds).min()
-        let now = Boottime.wallMilliseconds()
-        let isEmpty = pump.undelivered == 0
-        scrape.set(.outboxOldest, [], isEmpty ? 0 : Double(max(0, now - (oldest ?? now))) / 1000)
+        let outbox = agent.outbox.state
+        scrape.set(.outboxMessages, [], max(0, pump.undelivered - outbox.missing))
+        collectOutbox(outbox, &scrape)
+        scrape.set(.outboxOldest, [], Double(pump.oldestAge) / 1000)
+        collectLink(pump, &scrape)
         var delivery = StageCounts()
         delivery.in = counts.handedOver
         delivery.out = counts.acknowledged
@@ -182,6 +171,7 @@ import Telemetry
             .deliveryDelay, [], counts: counts.deliveryLatency.counts,
             sum: counts.deliveryLatency.sumMilliseconds / 1000)
         scrape.set(.deadLetters, [], counts.deadLetters)
+        collectQuarantine(pump, &scrape)
         scrape.set(.unreadable, [], counts.unreadable)
         scrape.set(.producerRestarts, [], counts.recreations)
         for held in pump.heldTopics { scrape.set(.topicsHeld, [held.topic, held.reason.rawValue], 1) }

@@ -15,6 +15,7 @@ enum FeedCatalog {
         if let socket = configuration.socket {
             feeds.append(SocketFeed(try options(socket, isSimulated: configuration.isSimulated)))
         }
+        feeds.append(BacklogFeed(configuration.backlog))
         return feeds
     }
 

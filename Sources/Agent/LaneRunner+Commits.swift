@@ -45,9 +45,14 @@ extension LaneRunner {
             } catch {
                 commitFailures += 1
                 rollout?.isDirty = true
-                hooks.log(
-                    Notice(.error, "the outbox did not take a commit; it is tried again", [.init("error", "\(error)")]))
+                tellFailure(error)
                 putBack(taken)
+                if error.code == .replaced {
+                    // Nothing of the engine is in the new one.
+                    batch.wantsSnapshot = true
+                    hooks.onReplaced()
+                    continue
+                }
                 guard error.isRetriable else {
                     isCommitting = false
                     resumeStopWaiters()
@@ -61,6 +66,17 @@ extension LaneRunner {
         } while !batch.isEmpty && (isUrgent || isStopped || pause > 0)
         isCommitting = false
         if isStopped { resumeStopWaiters() } else { flush() }
+    }
+
+    /// Once a minute while it is the same: it is tried again every few seconds, and the page of metrics counts.
+    private func tellFailure(_ error: OutboxError) {
+        let now = Boottime.milliseconds()
+        if let told = toldFailure, told.code == error.code, now - told.at < 60_000 { return }
+        toldFailure = (error.code, now)
+        hooks.log(
+            Notice(
+                .error, "the outbox did not take a commit; it is tried again",
+                [.init("error", "\(error)"), .init("reason", error.code.rawValue)]))
     }
 
     func resumeStopWaiters() {
@@ -96,6 +112,12 @@ extension LaneRunner {
         commits += 1
         commitNanoseconds += committed.nanoseconds
         heldBytes -= taken.bytes
+        if toldFailure != nil {
+            toldFailure = nil
+            hooks.log(Notice(.info, "the outbox takes commits again"))
+        }
+        for notice in committed.notices { hooks.log(notice) }
+        if committed.isRewritten { hooks.onReplaced() }
         if committed.skipped > 0 {
             hooks.log(
                 Notice(

@@ -28,6 +28,8 @@ import Rules
         public var onRunaway: @LoopActor () -> Void = {}
         /// The rule set on trial has been watched long enough.
         public var onProven: @LoopActor () -> Void = {}
+        /// The outbox was damaged and begun anew; what is kept in it besides signals and messages is to be kept again.
+        public var onReplaced: @LoopActor () -> Void = {}
         /// The outbox cannot go on; the agent should end and be started again.
         public var onBroken: @LoopActor (OutboxError) -> Void = { _ in }
         public var log: @LoopActor (Notice) -> Void = { _ in }
@@ -60,6 +62,7 @@ import Rules
     var lastInstant: LaneInstant
     var batch = Batch()
     var isCommitting = false
+    var toldFailure: (code: OutboxError.Code, at: Int64)?
     var isStopped = false
     var waiting: [@LoopActor () -> Void] = []
     var overflowed: Set<FeedKind> = []

@@ -43,13 +43,14 @@ import YAML
     public let startedAt = Boottime.milliseconds()
     let detection = DetectionTimes()
 
-    private let outbox: Outbox
+    let outbox: Outbox
     let localTime: any LocalTime
     private let hooks: Hooks
     let log: @LoopActor (Notice) -> Void
     public private(set) var recorder: Recorder?
     private var control: ControlSocket?
-    private var isStopped = false
+    private(set) var isStopped = false
+    var upkeep: EventLoop.Deadline?
 
     /// - Parameters:
     ///   - trust: Asked at each reload; `rules` have been judged by it already.
@@ -95,6 +96,7 @@ import YAML
             try startFeeds(runner)
             startControl()
             tellStart(recovered, away)
+            startUpkeep()
         } catch {
             await stop()
             throw AgentError("\(error)")
@@ -112,9 +114,9 @@ import YAML
     }
 
     private func startPump() async throws -> Pump {
-        let pump = Pump(PumpConfiguration(producer: KafkaSettings.producer(configuration)), outbox: outbox) { [log] in
-            log($0)
-        }
+        var settings = PumpConfiguration(producer: KafkaSettings.producer(configuration))
+        settings.credentials = { [configuration] in KafkaSettings.credentials(configuration) }
+        let pump = Pump(settings, outbox: outbox) { [log] in log($0) }
         try await pump.start()
         self.pump = pump
         return pump
@@ -131,6 +133,7 @@ import YAML
         hooks.onDetection = { [detection] seconds in detection.add(seconds) }
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
         hooks.onSuspended = { [weak self] in for feed in self?.feeds ?? [] { feed.resync() } }
+        hooks.onReplaced = { [weak self] in self?.keepAnew() }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
         hooks.onRunaway = { [weak self] in self?.rollBack() }
         hooks.onProven = { [weak self] in self?.prove() }
@@ -174,6 +177,7 @@ import YAML
         if inForce.isNew { beginTrial(runner) }
         if isRolledBack { tellRolledBack() }
         runner.begin(recovery.steps, known: recovered.lastChange, facts: facts)
+        tellReplacements(runner)
         tellAudit(runner, recovered, lastDigest: recovery.lastDigest)
         return runner
     }
@@ -184,13 +188,24 @@ import YAML
             try feed.start(runner)
             self.feeds.append(feed)
         }
+        pump?.onLook = { [weak self] in self?.lookAtBacklog() }
+    }
+
+    /// With each look of the pump: nothing wakes for the backlog alone.
+    private func lookAtBacklog() {
+        guard let pump, let feed = feeds.lazy.compactMap({ $0 as? BacklogFeed }).first else { return }
+        feed.observe(messages: pump.undelivered, age: pump.oldestAge)
     }
 
     /// Without it the lane is watched as well: a fault is told, and nothing more.
     private func startControl() {
         guard let settings = configuration.control else { return }
         do throws(FeedError) {
-            let control = try ControlSocket(settings, log: log) { [weak self] in self?.controlView }
+            let desk = OutboxDesk(
+                outbox, limitBytes: configuration.outbox.maximumBytes,
+                changers: try ControlSocket.rule(settings.changeUsers, settings.changeGroups),
+                pump: { [weak self] in self?.pump }, runner: { [weak self] in self?.runner }, log: log)
+            let control = try ControlSocket(settings, outbox: desk, log: log) { [weak self] in self?.controlView }
             try control.start()
             self.control = control
         } catch {
@@ -291,6 +306,7 @@ import YAML
     /// alone. Not to be called again before it returns.
     @discardableResult
     public func reload() async -> Bool {
+        await pump?.renewCredentials()
         let (paths, trust, identity, localTime) = (configuration.ruleFiles, trust, configuration.identity, localTime)
         let (loaded, table, diagnostics) = await Task.detached {
             let (loaded, diagnostics) = RuleFiles.load(
@@ -338,6 +354,7 @@ import YAML
     public func stop() async {
         guard !isStopped else { return }
         isStopped = true
+        if let upkeep { EventLoop.shared.cancel(upkeep) }
         control?.stop()
         for feed in feeds.reversed() { feed.stop() }
         await runner?.stop()

@@ -39,10 +39,13 @@ public struct Command: Hashable, Sendable {
     public let exitCodes: [ExitCode]
     /// Commands below this one: `outbox list`. A command has either these or positionals.
     public let commands: [Command]
+    /// Does something of its own too where none of those below is named.
+    public let runsAlone: Bool
 
     public init(
         _ name: String, _ summary: String, description: [String] = [], positionals: [Positional] = [],
-        options: [Option] = [], examples: [Example], exitCodes: [ExitCode] = ExitCode.usual, commands: [Command] = []
+        options: [Option] = [], examples: [Example], exitCodes: [ExitCode] = ExitCode.usual, commands: [Command] = [],
+        runsAlone: Bool = false
     ) {
         self.name = name
         self.summary = summary
@@ -52,6 +55,7 @@ public struct Command: Hashable, Sendable {
         self.examples = examples
         self.exitCodes = exitCodes
         self.commands = commands
+        self.runsAlone = runsAlone || commands.isEmpty
     }
 
     func command(named name: String) -> Command? { commands.first { $0.name == name } }

@@ -37,7 +37,9 @@ extension CommandTable {
     /// `lanewatch check [OPTIONS] FILE...`; required options are written out.
     func synopsis(_ command: Command, title: String) -> String {
         let required = command.options.filter(\.isRequired).map(\.synopsis)
-        let rest = command.commands.isEmpty ? command.positionals.map(\.synopsis) : ["COMMAND"]
+        let rest =
+            command.commands.isEmpty
+            ? command.positionals.map(\.synopsis) : [command.runsAlone ? "[COMMAND]" : "COMMAND"]
         return ([title] + required + ["[OPTIONS]"] + rest).joined(separator: " ")
     }
 

@@ -10,7 +10,7 @@ extension CommandTable {
         page.macro("Nm", root.name)
         page.macro("Nd", root.summary)
         page.macro("Sh", "SYNOPSIS")
-        for (path, command) in everyCommand where command.commands.isEmpty || path.isEmpty {
+        for (path, command) in everyCommand where command.runsAlone || path.isEmpty {
             writeSynopsis(path, command, &page)
         }
         page.macro("Sh", "DESCRIPTION")

@@ -146,7 +146,7 @@ private struct Reading {
     }
 
     func finish() throws(UsageError) -> Arguments {
-        if !command.commands.isEmpty {
+        if !command.runsAlone {
             throw error("which command? It is one of: " + command.commands.map(\.name).joined(separator: ", "))
         }
         var positionals: [String: [String]] = [:]

@@ -42,7 +42,9 @@ extension Pump {
 
     func handOverGathered(_ place: Int) {
         let parcels = takeGathered(place)
-        guard state == .running, let producer, !parcels.isEmpty else { return }
+        guard state == .running, let producer, let first = parcels.first, let last = parcels.last else { return }
+        // Where one was given up meanwhile, what stands in its place is read.
+        guard outbox.claim(channels[place].topic, from: first.position, to: last.position) else { return }
         handOver(group: parcels, place, producer)
     }
 

@@ -15,8 +15,12 @@ extension Pump {
         guard state == .running || state == .recovering else { return }
         if let depths = try? await outbox.depths(withOldest: true) { learn(depths, isLook: true) }
         looks += 1
+        watchDrain()
         if looks.isMultiple(of: 3) { lookForStale() }
         advanceAll()
+        tellLink()
+        if link.state == .down, link.fault?.cause.isOfCredentials == true { lookAtCredentials() }
+        onLook?()
         if state == .running || state == .recovering { scheduleLook() }
     }
 
@@ -67,11 +71,10 @@ extension Pump {
     func say(_ error: KafkaError) {
         var text = "\(error.name): \(error.description)"
         if error.isOfAuthority,
-            let warning = LibraryVersion.current.scramWarning(for: configuration.producer.settings)
+            let warning = LibraryVersion.current.scramWarning(for: settings.settings)
         {
             text += "; \(warning)"
         }
-        let message = error.isAllBrokersDown ? "no broker answers" : "the producer reports an error"
-        say(.warning, message, error.name, text, field: "kafka.error")
+        say(.warning, "the producer reports an error", error.name, text, field: "kafka.error")
     }
 }

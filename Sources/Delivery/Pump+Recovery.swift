@@ -8,7 +8,10 @@ extension Pump {
     func makeProducer() throws(KafkaError) {
         instance += 1
         let made = instance
-        producer = try Producer(configuration.producer) { [weak self] event in self?.take(event, of: made) }
+        linkState.restarted(now: Boottime.milliseconds())
+        let producer = try Producer(settings) { [weak self] event in self?.take(event, of: made) }
+        for (topic, partition) in partitions { producer.pin(topic, to: partition) }
+        self.producer = producer
     }
 
     /// Keeps what was said of the oldest message of a topic: that is the one to look at.
@@ -23,9 +26,19 @@ extension Pump {
         guard state == .running else { return }
         state = .recovering
         counts.recreations += 1
+        lastFailure = PumpStatus.Failure(
+            error: error, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
         say(
             .warning, "the producer failed and is made anew", error.name, "\(error.name): \(error.description)",
             field: "kafka.error")
+        recovery = Task { [weak self] in await self?.recover() }
+    }
+
+    /// Makes the producer anew with other settings, though nothing has failed.
+    func renew() {
+        guard state == .running else { return }
+        state = .recovering
+        counts.recreations += 1
         recovery = Task { [weak self] in await self?.recover() }
     }
 
@@ -41,7 +54,11 @@ extension Pump {
         await producer?.ended(within: 2000)
         producer = nil
         while state == .recovering {
-            await sleep(backoff.next(using: &random))
+            let wait = backoff.next(using: &random)
+            resumesAt = Boottime.milliseconds() + wait
+            await sleep(wait)
+            guard state == .recovering else { return }
+            await readCredentials()
             guard state == .recovering else { return }
             do throws(KafkaError) {
                 try makeProducer()
@@ -78,7 +95,8 @@ extension Pump {
             guard cause.error.isOfMessage else { continue }
             let times = channels[place].window.blame(cause.position)
             if times >= configuration.refusals {
-                await quarantine(Mark(topic: channels[place].topic, position: cause.position), cause.error)
+                await quarantine(
+                    Mark(topic: channels[place].topic, position: cause.position), place, cause.error)
             }
         }
     }
@@ -91,30 +109,6 @@ extension Pump {
             hold(place, .notAuthorised)
         } else {
             channels[place].access = .unasked
-        }
-    }
-
-    private func quarantine(_ mark: Mark, _ error: KafkaError) async {
-        do throws(OutboxError) {
-            let before = Position(epoch: mark.position.epoch, seq: mark.position.seq - 1)
-            guard let parcel = try await outbox.lease(topic: mark.topic, after: before, limit: 1).first,
-                parcel.position == mark.position, !Quarantine.isSubstitute(parcel)
-            else { return }
-            let substitute = Quarantine.substitute(for: parcel, because: error)
-            let reason = "\(error.name): \(error.description)"
-            let isMoved = try await outbox.moveToDeadLetters(
-                mark, reason: reason, headers: substitute.headers, value: substitute.value)
-            guard isMoved else { return }
-            counts.deadLetters += 1
-            note(
-                Notice(
-                    .error, "a message that no broker takes was put among the dead letters",
-                    [
-                        .init("topic", mark.topic), .init("parcel.position", mark.position.description),
-                        .init("parcel.id", parcel.id), .init("kafka.error", reason),
-                    ]))
-        } catch {
-            say(.warning, "the outbox cannot be written", error.code.rawValue, error.description)
         }
     }
 

@@ -9,13 +9,21 @@ extension Pump {
         guard spoken == instance else { return }
         switch event {
         case .reports(let reports): take(reports)
-        case .statistics(let json): statistics = json
+        case .statistics(let json):
+            statistics = json
+            linkState.count(up: brokers.up, now: Boottime.milliseconds())
+            tellLink()
         case .log(let level, let facility, let text):
+            if let fault = LinkFault(facility: facility, text: text) {
+                linkState.take(fault, isAllDown: false, now: Boottime.milliseconds())
+            }
+            // Each failed connection also comes as an error, and is told once by `tellLink`.
+            guard !["FAIL", "CERTVERIFY", "REQTMOUT", "ERROR"].contains(facility) else { return }
             // That the gapless guarantee is experimental is known: it is tested with every version.
             guard level <= 5, !(facility == "CONFWARN" && text.contains("enable.gapless.guarantee")) else { return }
             say(level <= 3 ? .warning : .info, "librdkafka", facility, text, field: "kafka.log")
         case .error(let error):
-            say(error)
+            if !takeLinkError(error) { say(error) }
             if error.isFatal { fail(error, nil, nil) }
         }
     }
@@ -28,6 +36,7 @@ extension Pump {
             let (spoken, place, ticket) = Opaque.unpack(report.opaque)
             guard spoken == instance & Opaque.instanceMask, place < channels.count else { continue }
             guard let error = report.error else {
+                learnPartition(report.partition, place)
                 acknowledge(ticket, place, now, wall)
                 continue
             }
@@ -55,9 +64,11 @@ extension Pump {
             counts.deliveryLatency.add(milliseconds: Double(wall - entry.created))
         }
         guard done > 0 else { return }
+        linkState.reached()
         let oldest = channels[place].window.oldestTicket
         while let end = channels[place].groups.first, end <= oldest { channels[place].groups.removeFirst() }
         counts.acknowledged += done
+        lastAcknowledged = WallInstant(milliseconds: wall)
         counts.inFlight -= done
         // Only now, since whoever is told may ask the pump.
         for position in told { onAcknowledged?(channels[place].topic, position) }
@@ -94,6 +105,7 @@ extension Pump {
         unsettledCount = 0
         var next = configuration.settleAfter
         do throws(OutboxError) {
+            try await settlePartitions()
             if !marks.isEmpty {
                 try await outbox.settle(marks)
                 counts.settles += 1

@@ -20,9 +20,11 @@ extension Pump {
             channels[place].access = .unasked
             return advance(place)
         }
+        if case .unreachable = answer {} else { linkState.reached() }
         switch answer {
-        case .ready:
+        case .ready(let partitions):
             channels[place].access = .ready
+            keepPartition(place, of: partitions)
             advance(place)
         case .unreachable:
             // The call waits for a broker by itself: this is only the pause between two of them.
@@ -36,14 +38,18 @@ extension Pump {
 
     func hold(_ place: Int, _ reason: HeldTopic.Reason) {
         let message =
-            reason == .unknown
-            ? "the cluster has no such topic: its messages wait"
-            : "the cluster refuses this topic: its messages wait"
+            switch reason {
+            case .unknown: "the cluster has no such topic: its messages wait"
+            case .notAuthorised: "the cluster refuses this topic: its messages wait"
+            case .refused: "the cluster refuses every message of this topic: they wait"
+            case .quarantineFull: "the quarantine is full: the messages of this topic wait"
+            }
         let topic = channels[place].topic
         channels[place].access = .held(
             HeldTopic(topic: topic, reason: reason, since: Boottime.wallMilliseconds()))
         say(.warning, message, topic, topic, field: "topic")
-        askAgain(place, after: configuration.heldFor)
+        // Each look at one that refuses everything stops all topics for a moment.
+        askAgain(place, after: configuration.heldFor * (reason == .refused ? 4 : 1))
     }
 
     private func askAgain(_ place: Int, after milliseconds: Int64) {
@@ -51,6 +57,9 @@ extension Pump {
         EventLoop.shared.schedule(inMilliseconds: milliseconds) { [weak self] in
             guard let self, channels[place].asks == asks else { return }
             if case .ready = channels[place].access { return }
+            if case .held(let held) = channels[place].access, held.reason == .quarantineFull, isQuarantineFull() {
+                return askAgain(place, after: milliseconds)
+            }
             channels[place].access = .unasked
             advance(place)
         }

@@ -38,6 +38,21 @@ import Outbox
     var lookDeadline: EventLoop.Deadline?
     var looks = 0
     var noted: [String: Int64] = [:]
+    var drainWatch = DrainWatch()
+    var lastFailure: PumpStatus.Failure?
+    /// While recovering: when it is tried again, in milliseconds of boot time.
+    var resumesAt: Int64?
+    var lastAcknowledged: WallInstant?
+    /// Where the lane's messages are, by topic, and of which topics that is not written down yet.
+    var partitions: [String: Int32] = [:]
+    var newPartitions: Set<String> = []
+    var linkState = LinkState(now: Boottime.milliseconds())
+    /// What was said of the link last, and since when it is so (wall time).
+    var toldLink: (state: Link.State, cause: LinkFault.Cause?, since: Int64) = (.connecting, nil, 0)
+    /// The producer's settings, as its credentials are now.
+    var settings: ClientConfiguration
+    var credentialsMark: Int?
+    var isReadingCredentials = false
 
     public internal(set) var counts = PumpCounts()
     /// Told of each message that the brokers have, in its topic's order. For measurements.
@@ -46,6 +61,11 @@ import Outbox
     public internal(set) var statistics: [UInt8] = []
     /// How much waits on each topic, by the last look; `oldest` included.
     public internal(set) var depths: [TopicDepth] = []
+    /// Told after each look, every 10 s: `depths` and `link` are fresh.
+    public var onLook: (@LoopActor () -> Void)?
+
+    /// How much is among the dead letters.
+    public internal(set) var quarantine = QuarantineSize()
 
     /// `note` is told what an operator may want to read; the same at most once a minute.
     public init(
@@ -54,6 +74,7 @@ import Outbox
         self.configuration = configuration
         self.outbox = outbox
         self.note = note
+        settings = configuration.producer
         backoff = Backoff(first: configuration.firstBackoff, limit: configuration.longestBackoff)
     }
 
@@ -76,16 +97,26 @@ import Outbox
         }
     }
 
+    /// Age of the oldest message that is not delivered, in milliseconds, by the last look; 0 where nothing waits.
+    public var oldestAge: Int64 {
+        guard undelivered > 0, let oldest = depths.compactMap(\.oldest?.milliseconds).min() else { return 0 }
+        return max(0, Boottime.wallMilliseconds() - oldest)
+    }
+
     // MARK: Start, wake, stop
 
     /// Begins behind the last settled message of each topic. Once only.
     /// - Throws: what librdkafka says of the settings, or the outbox of its file; then it may be called again.
     public func start() async throws {
         guard state == .idle else { return }
+        try await loadPartitions()
         learn(try await outbox.depths(withOldest: true), isLook: false)
+        await learnQuarantine()
+        await readCredentials()
         guard state == .idle else { return }
         try makeProducer()
         state = .running
+        watchDrain()
         scheduleLook()
         advanceAll()
     }
@@ -221,7 +252,12 @@ import Outbox
                 "\(channels[place].topic): \(first) to \(last) of epoch \(next.epoch)", field: "range")
         }
         for parcel in parcels {
-            miss(upTo: parcel.position)
+            if parcel.position.seq > before.seq + 1, let told = DroppedMessages(parcel) {
+                // What was given up is told in its place, and is no damage.
+                miss(upTo: Position(epoch: parcel.position.epoch, seq: told.first))
+            } else {
+                miss(upTo: parcel.position)
+            }
             before = parcel.position
         }
         let head = channels[place].window.head

@@ -1,4 +1,5 @@
 import Kafka
+import Outbox
 
 /// How the pump works. All times in milliseconds.
 public struct PumpConfiguration: Sendable {
@@ -26,6 +27,26 @@ public struct PumpConfiguration: Sendable {
     public var longestBackoff: Int64 = 15_000
     /// A message refused for good this often in a row goes to the dead letters.
     public var refusals = 5
+    /// With so much among the dead letters nothing is put there any more: the topic waits.
+    public var quarantineMessages = QuarantineSize.limit.messages
+    public var quarantineBytes = QuarantineSize.limit.bytes
+
+    /// Reads the producer's settings again, with passwords and certificates as they are in their files now; nil where one
+    /// cannot be read. Called on a thread of its own: at the start, before a producer is made anew, and when a broker
+    /// refuses what it was shown.
+    public var credentials: (@Sendable () -> ProducerCredentials?)?
 
     public init(producer: ClientConfiguration) { self.producer = producer }
+}
+
+/// Settings of a producer, secrets included.
+public struct ProducerCredentials: Sendable {
+    public var producer: ClientConfiguration
+    /// Another number where a secret or a file that a setting names has changed. Of this process alone.
+    public var mark: Int
+
+    public init(producer: ClientConfiguration, mark: Int) {
+        self.producer = producer
+        self.mark = mark
+    }
 }

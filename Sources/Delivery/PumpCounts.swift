@@ -22,6 +22,9 @@ public struct PumpCounts: Hashable, Sendable {
     public var lostWakeUps = 0
     public var queueFull = 0
     public var deadLetters = 0
+    /// Dead letters sent again, and thrown away, by people.
+    public var released = 0
+    public var discarded = 0
     public var settles = 0
     public var settleFailures = 0
     public var leaseFailures = 0
@@ -64,6 +67,10 @@ public struct HeldTopic: Hashable, Sendable {
         case unknown
         /// The cluster refuses this client.
         case notAuthorised = "not_authorised"
+        /// The cluster refuses whatever it is, a few bytes of our own too.
+        case refused
+        /// It has a message that no broker takes, and the quarantine has no room for it.
+        case quarantineFull = "quarantine_full"
     }
     public var topic: String
     public var reason: Reason

@@ -109,4 +109,7 @@ struct Window {
         blamed = (position, times)
         return times
     }
+
+    /// What stands at the blamed place now is another message.
+    mutating func forgive() { blamed = nil }
 }

@@ -3,13 +3,26 @@ import CRdKafka
 /// Settings for librdkafka in the order they are applied: of two with one key the later wins.
 /// Source: CONFIGURATION.md of librdkafka.
 public struct ClientConfiguration: Hashable, Sendable {
-    public struct Setting: Hashable, Sendable {
+    public struct Setting: Hashable, Sendable, CustomStringConvertible {
         public var key: String
         public var value: String
         public init(_ key: String, _ value: String) {
             self.key = key
             self.value = value
         }
+
+        /// Whether the value may be a password or a private key: it is shown nowhere.
+        public var isSecret: Bool { Self.isSecret(key) }
+
+        public static func isSecret(_ key: String) -> Bool {
+            let key = key.lowercased()
+            return ["password", "secret", "pem", "jaas", "token", "sasl.oauthbearer.config"].contains {
+                key.contains($0)
+            }
+        }
+
+        /// `key=value`, without a secret.
+        public var description: String { "\(key)=\(isSecret ? "…" : value)" }
     }
 
     public var settings: [Setting]
@@ -62,6 +75,7 @@ public struct ClientConfiguration: Hashable, Sendable {
     /// librdkafka's object with all that is right in it, and what is not.
     func build() -> (OpaquePointer?, [KafkaError]) {
         guard let configuration = rd_kafka_conf_new() else { return (nil, []) }
+        CertificateCheck.install(in: configuration)
         var faults: [KafkaError] = []
         for (index, setting) in settings.enumerated() {
             let (result, said) = withErrorText { text, size in
@@ -93,10 +107,7 @@ public struct ClientConfiguration: Hashable, Sendable {
 
     /// librdkafka's words about `setting`, without a value that may be a secret.
     private static func masked(_ text: String, _ setting: Setting) -> String {
-        let secrets = ["password", "secret", "pem", "jaas", "token", "sasl.oauthbearer.config"]
-        guard secrets.contains(where: { setting.key.lowercased().contains($0) }), !setting.value.isEmpty else {
-            return text
-        }
+        guard setting.isSecret, !setting.value.isEmpty else { return text }
         return text.split(separator: setting.value, omittingEmptySubsequences: false).joined(separator: "…")
     }
 }

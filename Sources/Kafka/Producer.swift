@@ -12,6 +12,7 @@ import Loop
     private let wake: Descriptor
     private let sink: @LoopActor (ProducerEvent) -> Void
     private var topics: [String: OpaquePointer] = [:]
+    private var pins: [String: Int32] = [:]
     private var waiters: [CheckedContinuation<Void, Never>] = []
     private var isClosed = false
 
@@ -73,6 +74,9 @@ import Loop
 
     // MARK: Sending
 
+    /// From now on messages of `topic` go to `partition`, whatever their key; with nil, to that of their key.
+    public func pin(_ topic: String, to partition: Int32?) { pins[topic] = partition }
+
     /// Hands `message` over. Its report comes later, with `opaque`, however it ends.
     /// - Throws: `isQueueFull` when it has to wait for reports; anything else is about this message or the instance.
     public func send(_ message: Message, opaque: UInt64) throws(KafkaError) {
@@ -103,14 +107,16 @@ import Loop
 
     private func send(_ message: Message, _ headers: OpaquePointer?, _ opaque: UInt64) throws(KafkaError) {
         let topic = try handle(of: message.topic)
+        let partition = pins[message.topic]
         var key = message.key
         let error = key.withUTF8 { key in
-            guard let value = message.value else { return produce(topic, key, nil, headers, opaque) }
+            guard let value = message.value else { return produce(topic, partition, key, nil, headers, opaque) }
             return value.withUnsafeBufferPointer { value in
                 // An empty value must have an address: without one it would be a tombstone.
                 let start = UnsafeMutableRawPointer(mutating: value.baseAddress ?? key.baseAddress)
                 return produce(
-                    topic, key, UnsafeMutableRawBufferPointer(start: start, count: value.count), headers, opaque)
+                    topic, partition, key, UnsafeMutableRawBufferPointer(start: start, count: value.count), headers,
+                    opaque)
             }
         }
         // (Given one by one, 2.0.2 frees headers twice: #4627.)
@@ -122,10 +128,10 @@ import Loop
     }
 
     private func produce(
-        _ topic: OpaquePointer, _ key: UnsafeBufferPointer<UInt8>, _ value: UnsafeMutableRawBufferPointer?,
-        _ headers: OpaquePointer?, _ opaque: UInt64
+        _ topic: OpaquePointer, _ partition: Int32?, _ key: UnsafeBufferPointer<UInt8>,
+        _ value: UnsafeMutableRawBufferPointer?, _ headers: OpaquePointer?, _ opaque: UInt64
     ) -> OpaquePointer? {
-        withUnsafeTemporaryAllocation(of: rd_kafka_vu_t.self, capacity: 6) { vus in
+        withUnsafeTemporaryAllocation(of: rd_kafka_vu_t.self, capacity: 7) { vus in
             var count = 0
             func add(_ type: rd_kafka_vtype_t, _ value: rd_kafka_vu_s.__Unnamed_union_u) {
                 vus.initializeElement(at: count, to: rd_kafka_vu_t(vtype: type, u: value))
@@ -137,6 +143,7 @@ import Loop
             add(RD_KAFKA_VTYPE_VALUE, .init(mem: .init(ptr: value?.baseAddress, size: value?.count ?? 0)))
             add(RD_KAFKA_VTYPE_MSGFLAGS, .init(i: RD_KAFKA_MSG_F_COPY))
             add(RD_KAFKA_VTYPE_OPAQUE, .init(ptr: UnsafeMutableRawPointer(bitPattern: UInt(opaque))))
+            if let partition { add(RD_KAFKA_VTYPE_PARTITION, .init(i32: partition)) }
             if let headers { add(RD_KAFKA_VTYPE_HEADERS, .init(headers: headers)) }
             return rd_kafka_produceva(instance.pointer.raw, vus.baseAddress, count)
         }

@@ -93,6 +93,10 @@ public struct Committed: Sendable {
     public var skipped = 0
     /// Events that can never be sent, each with its reason: counted, never kept, they hold up nothing.
     public var refused: [OutboxError] = []
+    /// The database had to be written anew to its place meanwhile: there is something for `takeReplacements`.
+    public var isRewritten = false
+    /// Words for the operator: what was given up to make room.
+    public var notices: [Notice] = []
     /// Of the transaction, the sync included.
     public var nanoseconds: Int64 = 0
 

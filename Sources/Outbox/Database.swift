@@ -10,6 +10,8 @@ final class Database {
     private var end: Statement?
     /// Pages in the write-ahead log after the last commit; the library writes it within the commit.
     private let loggedPages: UnsafeMutablePointer<Int32>
+    /// Where a reader holds the log, another look is worth it only once it has grown.
+    private var checkpointAt: Int32 = 1000
 
     /// Opens or creates the file `path` for this process's one writer.
     init(path: String, readOnly: Bool = false) throws(SQLiteFault) {
@@ -21,6 +23,12 @@ final class Database {
             sqlite3_close(opened)
             throw fault
         }
+        // A file that may only be read is opened all the same, and then every commit fails.
+        guard readOnly || sqlite3_db_readonly(opened, "main") == 0 else {
+            sqlite3_close(opened)
+            throw SQLiteFault(code: SQLITE_READONLY, message: "the file cannot be written")
+        }
+        lw_leave_log(opened)
         handle = opened
         loggedPages = .allocate(capacity: 1)
         loggedPages.initialize(to: 0)
@@ -43,13 +51,30 @@ final class Database {
     }
 
     /// The log is as long as SQLite lets it grow by default: time for a checkpoint.
-    var isCheckpointDue: Bool { loggedPages.pointee >= 1000 }
+    var isCheckpointDue: Bool { loggedPages.pointee >= checkpointAt }
+
+    /// Pages in the log after the last commit; the library makes room in it only once no reader needs them.
+    var logPages: Int32 { loggedPages.pointee }
 
     /// Brings the log's pages into the file. What a reader still needs stays in the log, until the next time; so does all
     /// where it fails: nothing is lost by that, and the commits say what is wrong with the disk.
-    func checkpoint() {
-        loggedPages.pointee = 0
-        sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    /// - Returns: whether all of it is in the file, so that the log begins anew.
+    @discardableResult
+    func checkpoint() -> Bool {
+        var (pages, done): (Int32, Int32) = (-1, -1)
+        let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &pages, &done)
+        let isWhole = code == SQLITE_OK && pages == done
+        checkpointAt = isWhole ? 1000 : loggedPages.pointee + 1000
+        if isWhole { loggedPages.pointee = 0 }
+        return isWhole
+    }
+
+    /// Brings all of the log into the file and cuts it. Fails while somebody reads.
+    func checkpointWhole() throws(SQLiteFault) {
+        guard sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil) == SQLITE_OK else {
+            throw fault()
+        }
+        (loggedPages.pointee, checkpointAt) = (0, 1000)
     }
 
     /// Runs `sql`, one or more statements without results.
@@ -66,6 +91,12 @@ final class Database {
         let statement = Statement(prepared, of: handle)
         statements.append(statement)
         return statement
+    }
+
+    /// Finalises a statement of `prepare` that is not needed again.
+    func drop(_ statement: Statement) {
+        statement.finalize()
+        statements.removeAll { $0 === statement }
     }
 
     /// The first column of the first row of `sql`; 0 without a row.
@@ -102,7 +133,9 @@ final class Database {
     }
 
     private func fault() -> SQLiteFault {
-        SQLiteFault(code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)))
+        SQLiteFault(
+            code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)),
+            systemCode: sqlite3_system_errno(handle))
     }
 }
 
@@ -159,7 +192,8 @@ final class Statement {
         case SQLITE_DONE: return false
         default:
             let fault = SQLiteFault(
-                code: sqlite3_extended_errcode(connection), message: String(cString: sqlite3_errmsg(connection)))
+                code: sqlite3_extended_errcode(connection), message: String(cString: sqlite3_errmsg(connection)),
+                systemCode: sqlite3_system_errno(connection))
             sqlite3_reset(statement)
             throw fault
         }
@@ -208,6 +242,8 @@ struct SQLiteFault: Error {
     /// The extended code; the primary one is its low byte.
     var code: Int32
     var message: String
+    /// `errno` of the call that failed, where one did.
+    var systemCode: Int32 = 0
 
     var primary: Int32 { code & 0xFF }
     /// The file is not a database, or not a whole one.

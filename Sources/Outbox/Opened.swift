@@ -6,15 +6,34 @@ import Loop
 public struct OutboxConfiguration: Hashable, Sendable {
     /// The state folder, made with mode 0700 where it is missing.
     public var folder: String
-    /// Past this many bytes in use new events are refused with `OutboxError.full`; nothing is ever dropped to make room.
+    /// Past this many bytes in use `whenFull` says what happens.
     public var maximumBytes: Int64
+    public var whenFull: WhenFull
+    /// Milliseconds: older messages are given up; nil keeps them whatever their age.
+    public var maximumAge: Int64?
+    /// What each topic is worth; one that is not named is worth `TopicValue.intervention`.
+    public var values: [String: TopicValue]
     /// A database up to this size is looked through at every start, a larger one after damage was seen only.
     public var checkedBytes: Int64
+    /// Messages of a topic that may be on their way to the brokers at once: after a start so many of the oldest are taken
+    /// for handed over, and are not given up.
+    public var inFlight: Int64
+    /// Bytes of the write-ahead log, which grows while somebody reads the database without an end; past it no commit is taken.
+    public var maximumLogBytes: Int64
 
-    public init(folder: String, maximumBytes: Int64 = 512 << 20, checkedBytes: Int64 = 64 << 20) {
+    public init(
+        folder: String, maximumBytes: Int64 = 512 << 20, checkedBytes: Int64 = 64 << 20, whenFull: WhenFull = .drop,
+        maximumAge: Int64? = nil, values: [String: TopicValue] = [:], inFlight: Int64 = 1000,
+        maximumLogBytes: Int64 = 64 << 20
+    ) {
         self.folder = folder
         self.maximumBytes = maximumBytes
         self.checkedBytes = checkedBytes
+        self.whenFull = whenFull
+        self.maximumAge = maximumAge
+        self.values = values
+        self.inFlight = inFlight
+        self.maximumLogBytes = maximumLogBytes
     }
 }
 
@@ -40,21 +59,41 @@ final class Opened {
     var chains: [String: String] = [:]
     var lastSignal: Int64 = 0
     var lastChange: Int64 = 0
-    let notices: [Notice]
+    /// Messages that are told of and not there, by stream.
+    var missing: [Int64: Int64] = [:]
+    /// By stream: what an earlier life may have had on its way.
+    var unknownUpTo: [Int64: Int64] = [:]
+    /// What was put aside for this one, where something was.
+    private(set) var replacement: Replacement?
+    let frontier: Frontier
+    let values: [String: TopicValue]
     private var isFull = true
     private let pageCount: Statement
     private let freePages: Statement
-    private let pageSize: Int64
+    let pageSize: Int64
+    /// Whether free room can be given back bit by bit: not in a large file of an earlier version.
+    let canVacuum: Bool
+    /// The file that is open, and its log: where another lies at the path, commits would go nowhere.
+    let file: StateFolder.FileID?
+    private(set) var log: StateFolder.FileID?
 
-    init(_ configuration: OutboxConfiguration) throws(OutboxError) {
-        let folder = try StateFolder(configuration.folder)
+    /// Opens the database in `folder`. One that is damaged is set aside, and a new one begun that takes over what can be read.
+    ///
+    /// - Parameter damage: What is known to be wrong with the file: it is set aside unseen.
+    init(
+        _ configuration: OutboxConfiguration, in folder: StateFolder, frontier: Frontier = Frontier(),
+        damage: String? = nil
+    ) throws(OutboxError) {
         let path = folder.database
-        let (database, notice) = try Self.openOrBeginAnew(folder, configuration)
-        notices = notice.map { [$0] } ?? []
+        self.frontier = frontier
+        values = configuration.values
+        let formerEpoch = folder.knownEpoch
+        let (database, found) = try Self.openOrBeginAnew(folder, configuration, damage: damage)
         do throws(SQLiteFault) {
             guard try Schema.migrate(database) != nil else {
                 throw SQLiteFault(code: Self.newerVersion, message: "")
             }
+            canVacuum = try Self.allowVacuum(database)
             statements = try Statements(database)
             pageCount = try database.prepare("PRAGMA page_count")
             freePages = try database.prepare("PRAGMA freelist_count")
@@ -71,18 +110,37 @@ final class Opened {
         epoch = try Self.settleEpoch(database, folder, path)
         self.folder = folder
         self.database = database
-        do throws(SQLiteFault) { try load() } catch { throw OutboxError(error, doing: "cannot read", path: path) }
+        file = StateFolder.file(at: path)
+        log = StateFolder.file(at: folder.log)
+        do throws(SQLiteFault) {
+            if let found {
+                let salvaged = try Salvage.carry(from: found.aside, into: self)
+                replacement = Replacement(
+                    cause: found.cause, aside: found.aside, formerEpoch: formerEpoch, epoch: epoch,
+                    salvaged: salvaged, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+            }
+            try load(inFlight: configuration.inFlight)
+        } catch { throw OutboxError(error, doing: "cannot read", path: path) }
     }
 
     /// Not one of SQLite's.
     private static let newerVersion: Int32 = -2
 
+    /// Whether the file that is open, its log and the folder are still where they were.
+    var isInPlace: Bool {
+        guard StateFolder.file(at: folder.database) == file, folder.isInPlace else { return false }
+        let found = StateFolder.file(at: folder.log)
+        if log == nil { log = found }
+        return found == log
+    }
+
     /// The database as it is, or, where it is damaged, a new one in its place with a word about where the old one is.
     private static func openOrBeginAnew(
-        _ folder: StateFolder, _ configuration: OutboxConfiguration
-    ) throws(OutboxError) -> (Database, Notice?) {
+        _ folder: StateFolder, _ configuration: OutboxConfiguration, damage: String?
+    ) throws(OutboxError) -> (Database, (cause: String, aside: String)?) {
         let path = folder.database
         do throws(SQLiteFault) {
+            if let damage { throw SQLiteFault(code: SQLITE_CORRUPT, message: damage) }
             let whole = folder.isSuspect || folder.databaseBytes <= configuration.checkedBytes
             let database = try open(path, whole: whole)
             folder.clearSuspicion()
@@ -90,10 +148,7 @@ final class Opened {
         } catch {
             guard error.isCorruption else { throw OutboxError(error, doing: "cannot open", path: path) }
             let aside = try folder.moveAside()
-            let notice = Notice(
-                .error, "the outbox was damaged: moved aside, a new one begun",
-                [.init("outbox.aside", aside), .init("outbox.fault", error.message)])
-            do throws(SQLiteFault) { return (try open(path, whole: false), notice) } catch {
+            do throws(SQLiteFault) { return (try open(path, whole: false), (error.message, aside)) } catch {
                 throw OutboxError(error, doing: "cannot begin", path: path)
             }
         }
@@ -101,6 +156,8 @@ final class Opened {
 
     private static func open(_ path: String, whole: Bool) throws(SQLiteFault) -> Database {
         let database = try Database(path: path)
+        // Before there is any table: free pages can then be given back to the disk bit by bit. It writes.
+        if try database.integer("PRAGMA page_count") == 0 { try database.run("PRAGMA auto_vacuum = INCREMENTAL") }
         guard try database.text("PRAGMA journal_mode = WAL") == "wal" else {
             throw SQLiteFault(code: SQLITE_IOERR, message: "no write-ahead log on this file system")
         }
@@ -114,6 +171,15 @@ final class Opened {
             throw SQLiteFault(code: SQLITE_CORRUPT, message: said)
         }
         return database
+    }
+
+    /// A file that was begun without it has to be written anew once: only where little is in it, as a start waits for that.
+    private static func allowVacuum(_ database: Database) throws(SQLiteFault) -> Bool {
+        if try database.integer("PRAGMA auto_vacuum") == 2 { return true }
+        let pages = try database.integer("PRAGMA page_count") - database.integer("PRAGMA freelist_count")
+        guard try pages * database.integer("PRAGMA page_size") <= 16 << 20 else { return false }
+        try database.run("PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
+        return try database.integer("PRAGMA auto_vacuum") == 2
     }
 
     /// A setting that was silently not taken would lose what was acknowledged.
@@ -174,7 +240,13 @@ final class Opened {
         }
     }
 
-    private func load() throws(SQLiteFault) {
+    /// Pages of the file that hold nothing.
+    func freePageCount() throws(SQLiteFault) -> Int64 {
+        defer { freePages.reset() }
+        return try freePages.step() ? freePages.integer(0) : 0
+    }
+
+    private func load(inFlight: Int64) throws(SQLiteFault) {
         let meta = try database.prepare("SELECT key, value FROM meta WHERE key NOT LIKE 'fact.%'")
         while try meta.step() {
             let key = meta.text(0)
@@ -198,6 +270,11 @@ final class Opened {
             }
             newest.reset()
             cursors[rows.text(0), default: []].append(cursor)
+            if cursor.waiting > 0 {
+                unknownUpTo[cursor.stream] = cursor.acked + inFlight
+                let missing = try missing(in: cursor.stream, after: cursor.acked)
+                if missing > 0 { self.missing[cursor.stream] = missing }
+            }
         }
         rows.reset()
         lastSignal = max(lastSignal, try database.integer("SELECT max(number) FROM journal"))

@@ -50,12 +50,41 @@ extension Outbox {
     }
 
     /// The messages of `topic` that come after `position`, in order: at most `limit`, and no more once `bytes` of
-    /// headers and values are together (one is always given). Older epochs come first.
+    /// headers and values are together (one is always given). Older epochs come first. They count as handed over from now on.
     public func lease(
         topic: String, after position: Position, limit: Int, bytes: Int = 1 << 20
     ) throws(OutboxError) -> [Parcel] {
+        var damaged: [DamagedRun] = []
+        var parcels = try read(topic, after: position, limit: limit, bytes: bytes, &damaged)
+        if !damaged.isEmpty, try tell(damaged, topic, like: parcels.first) {
+            parcels = try read(topic, after: position, limit: limit, bytes: bytes, &damaged)
+        }
+        if let last = parcels.last { frontier.hand(topic, last.position) }
+        return parcels
+    }
+
+    /// As `lease`, for whoever only looks: what it returns may be given up later.
+    public func peek(
+        topic: String, after position: Position, limit: Int, bytes: Int = 1 << 20
+    ) throws(OutboxError) -> [Parcel] {
+        var damaged: [DamagedRun] = []
+        return try read(topic, after: position, limit: limit, bytes: bytes, &damaged)
+    }
+
+    /// A run that is not what was written, and the message before it.
+    private struct DamagedRun {
+        var cursor: Cursor
+        var before: Int64
+        var place: Int64
+        var created: Int64
+    }
+
+    private func read(
+        _ topic: String, after position: Position, limit: Int, bytes: Int, _ damaged: inout [DamagedRun]
+    ) throws(OutboxError) -> [Parcel] {
         let opened = try current()
         var parcels: [Parcel] = []
+        damaged = []
         try during("cannot read") { () throws(SQLiteFault) in
             var size = 0
             for cursor in opened.cursors[topic] ?? [] where cursor.epoch >= position.epoch && cursor.waiting > 0 {
@@ -64,10 +93,18 @@ extension Outbox {
                 runs.bind(1, Place.of(cursor.stream, after))
                 runs.bind(2, Place.end(of: cursor.stream))
                 defer { runs.reset() }
+                var before = after
                 while size < bytes, parcels.count < limit, try runs.step() {
+                    let place = runs.integer(0)
                     let created = WallInstant(milliseconds: runs.integer(1))
+                    defer { before = Place.seq(place) }
                     runs.withBytes(2) { run in
-                        guard var reader = RunReader(run) else { return }
+                        guard var reader = RunReader(run) else {
+                            damaged.append(
+                                DamagedRun(
+                                    cursor: cursor, before: before, place: place, created: created.milliseconds))
+                            return
+                        }
                         while size < bytes, parcels.count < limit, let message = reader.message() {
                             guard message.seq > after else { continue }
                             let parcel = Parcel(
@@ -82,23 +119,78 @@ extension Outbox {
         return parcels
     }
 
+    /// Puts what tells of them into the place of runs that were damaged; it is made like `message`, or like any that is readable.
+    /// - Returns: false where nothing can be told, as nothing of the lane is readable.
+    private func tell(_ damaged: [DamagedRun], _ topic: String, like message: Parcel?) throws(OutboxError) -> Bool {
+        let opened = try current()
+        var found = message
+        if found == nil { found = try anyMessage(opened) }
+        guard let message = found else { return false }
+        let now = WallInstant(milliseconds: Boottime.wallMilliseconds())
+        var count = 0
+        try during("cannot tell of damage in") { () throws(SQLiteFault) in
+            try opened.setDurability(.full)
+            try opened.database.transaction { () throws(SQLiteFault) in
+                for run in damaged {
+                    let kept = WallInstant(milliseconds: run.created)
+                    let last = Place.seq(run.place)
+                    let told = DroppedMessages(
+                        first: run.before + 1, last: last, reasons: [.damaged: last - run.before], firstKept: kept,
+                        lastKept: kept, sha256: String(repeating: "0", count: 64), previous: nil)
+                    try opened.replace(
+                        from: run.place, to: run.place, by: told, topic: topic, epoch: run.cursor.epoch, like: message,
+                        at: now, created: run.created, change: opened.lastChange)
+                    count += Int(clamping: told.count)
+                }
+            }
+            for run in damaged {
+                let stream = run.cursor.stream
+                opened.missing[stream] = try opened.missing(in: stream, after: run.cursor.acked)
+            }
+        }
+        let missing = opened.missing.values.reduce(0, +)
+        board.update { state in
+            state.missing = Int(clamping: missing)
+            state.dropped[Drop(topic: topic, reason: .damaged), default: 0] += count
+        }
+        untold[Drop(topic: topic, reason: .damaged), default: 0] += count
+        return true
+    }
+
+    private func anyMessage(_ opened: Opened) throws(OutboxError) -> Parcel? {
+        var damaged: [DamagedRun] = []
+        for topic in opened.cursors.keys.sorted() {
+            if let found = try read(topic, after: .start, limit: 1, bytes: 1, &damaged).first { return found }
+        }
+        return nil
+    }
+
     /// Forgets the messages of each topic up to its mark: the broker has them. Not synced: a mark lost in a power cut
     /// is only a message sent twice.
     public func settle(_ marks: [Mark]) throws(OutboxError) {
         let opened = try current()
         var cursors = opened.cursors
         var settled = 0
-        try during("cannot settle in") { () throws(SQLiteFault) in
-            try opened.setDurability(.relaxed)
-            try opened.database.transaction { () throws(SQLiteFault) in
-                for mark in marks { settled += try settle(mark, opened, &cursors) }
-                // The runs that said it may be gone.
-                if settled > 0 { try opened.setLastChange(opened.lastChange) }
+        let missingBefore = opened.missing
+        do throws(OutboxError) {
+            try during("cannot settle in") { () throws(SQLiteFault) in
+                try opened.setDurability(.relaxed)
+                try opened.database.transaction { () throws(SQLiteFault) in
+                    for mark in marks { settled += try settle(mark, opened, &cursors) }
+                    // The runs that said it may be gone.
+                    if settled > 0 { try opened.setLastChange(opened.lastChange) }
+                }
             }
+        } catch {
+            opened.missing = missingBefore
+            throw error
         }
         opened.cursors = cursors
+        let missing = opened.missing.values.reduce(0, +)
+        if missing != board.current.missing { board.update { $0.missing = Int(clamping: missing) } }
         checkpointIfDue(opened)
         count(settled: settled)
+        if settled > 0 { vacuumIfWorth() }
     }
 
     private func settle(
@@ -118,6 +210,15 @@ extension Outbox {
             settled += Int(to - of[place].acked)
             of[place].acked = to
             try opened.set(of[place], of: mark.topic)
+            // What was only told of was not there to be settled.
+            if let before = opened.missing[of[place].stream] {
+                opened.statements.dropTold.bind(1, Place.of(of[place].stream, 0))
+                opened.statements.dropTold.bind(2, Place.of(of[place].stream, to))
+                try opened.statements.dropTold.execute()
+                let left = try opened.missing(in: of[place].stream, after: to)
+                settled -= Int(before - left)
+                opened.missing[of[place].stream] = left > 0 ? left : nil
+            }
         }
         for old in of.dropLast() where old.waiting == 0 && old.epoch < opened.epoch {
             opened.statements.dropCursor.bind(1, mark.topic)
@@ -132,6 +233,7 @@ extension Outbox {
 
     /// Where each topic stands. Reads no table, or one row a topic where `withOldest`.
     public func depths(withOldest: Bool = false) throws(OutboxError) -> [TopicDepth] {
+        if case .open(let opened) = hold, !opened.isInPlace { try recreate(opened) }
         let opened = try current()
         var depths: [TopicDepth] = []
         try during("cannot read") { () throws(SQLiteFault) in
@@ -141,7 +243,7 @@ extension Outbox {
                 var depth = TopicDepth(
                     topic: topic, settled: Position(epoch: first.epoch, seq: first.acked),
                     head: Position(epoch: last.epoch, seq: last.next - 1),
-                    rows: Int(cursors.reduce(0) { $0 + $1.waiting }), oldest: nil)
+                    rows: Int(cursors.reduce(0) { $0 + $1.waiting - (opened.missing[$1.stream] ?? 0) }), oldest: nil)
                 if withOldest && depth.rows > 0 {
                     let runs = opened.statements.runs
                     runs.bind(1, Place.of(first.stream, first.acked))
@@ -161,97 +263,6 @@ extension Outbox {
         var bytes: Int64 = 0
         try during("cannot read") { () throws(SQLiteFault) in bytes = try opened.usedBytes() }
         return bytes
-    }
-
-    /// Keeps the message at `mark` whole among the dead letters, with `reason`, and puts `headers` and `value` into its
-    /// place in the stream: sequence and id stay, so that no gap opens. One transaction, on disk when it returns.
-    /// - Returns: false when no message is there any more.
-    @discardableResult
-    public func moveToDeadLetters(
-        _ mark: Mark, reason: String, headers: HeaderBlock, value: [UInt8]
-    ) throws(OutboxError) -> Bool {
-        let opened = try current()
-        var isThere = false
-        try during("cannot move a dead letter in") { () throws(SQLiteFault) in
-            try opened.setDurability(.full)
-            try opened.database.transaction { () throws(SQLiteFault) in
-                isThere = try replace(mark, reason, headers, value, opened)
-            }
-        }
-        if isThere { count(deadLetters: 1) }
-        return isThere
-    }
-
-    private func replace(
-        _ mark: Mark, _ reason: String, _ headers: HeaderBlock, _ value: [UInt8], _ opened: Opened
-    ) throws(SQLiteFault) -> Bool {
-        let cursor = opened.cursors[mark.topic]?.first { $0.epoch == mark.position.epoch }
-        guard let cursor, mark.position.seq > cursor.acked else { return false }
-        let runs = opened.statements.runs
-        runs.bind(1, Place.of(cursor.stream, mark.position.seq - 1))
-        runs.bind(2, Place.end(of: cursor.stream))
-        defer { runs.reset() }
-        guard try runs.step() else { return false }
-        let place = runs.integer(0)
-        let created = WallInstant(milliseconds: runs.integer(1))
-        let (run, found) = runs.withBytes(2) { bytes -> (RunWriter?, Parcel?) in
-            guard var reader = RunReader(bytes) else { return (nil, nil) }
-            var run = RunWriter(key: reader.key, first: reader.next)
-            var found: Parcel?
-            while let message = reader.message() {
-                let parcel = Parcel(
-                    message, topic: mark.topic, epoch: cursor.epoch, key: reader.key, created: created)
-                if message.seq == mark.position.seq {
-                    found = parcel
-                    run.append(message.id, headers, value)
-                } else {
-                    run.append(message.id, parcel.headers, parcel.value)
-                }
-            }
-            return (run, found)
-        }
-        runs.reset()
-        guard let run, let found else { return false }
-        let copy = opened.statements.insertDeadLetter
-        copy.bind(1, found.topic)
-        copy.bind(2, found.position.epoch)
-        copy.bind(3, found.position.seq)
-        copy.bind(4, found.id)
-        copy.bind(5, found.key)
-        copy.bind(6, copying: found.headers.bytes)
-        if let value = found.value { copy.bind(7, copying: value) } else { copy.bindUncopied(7, nil) }
-        copy.bind(8, created.milliseconds)
-        copy.bind(9, reason)
-        copy.bind(10, Boottime.wallMilliseconds())
-        try copy.execute()
-        opened.statements.replace.bind(1, place)
-        opened.statements.replace.bind(2, copying: run.bytes)
-        try opened.statements.replace.execute()
-        return true
-    }
-
-    /// The dead letters, oldest first, each with its reason.
-    public func deadLetters(limit: Int = 100) throws(OutboxError) -> [(parcel: Parcel, reason: String)] {
-        let opened = try current()
-        var letters: [(parcel: Parcel, reason: String)] = []
-        try during("cannot read") { () throws(SQLiteFault) in
-            let rows = try opened.database.prepare(
-                """
-                SELECT topic, epoch, seq, id, key, headers, payload, created, reason FROM dead_letter
-                ORDER BY moved, topic, epoch, seq LIMIT ?
-                """)
-            rows.bind(1, Int64(limit))
-            while try rows.step() {
-                let parcel = Parcel(
-                    topic: rows.text(0), position: Position(epoch: rows.integer(1), seq: rows.integer(2)),
-                    key: rows.text(4), uuid: LaneUUID(rows.text(3)) ?? LaneUUID(high: 0, low: 0),
-                    headers: HeaderBlock(kept: rows.bytes(5) ?? []),
-                    value: rows.bytes(6), created: WallInstant(milliseconds: rows.integer(7)))
-                letters.append((parcel, rows.text(8)))
-            }
-            rows.reset()
-        }
-        return letters
     }
 }
 

@@ -4,15 +4,17 @@ import Lane
 /// Consecutive messages of one topic as one row holds them: what a commit brings for a topic goes to the disk in one
 /// piece, and is taken off it in one.
 ///
-/// Layout, numbers big-endian: format (1 byte: 1), sequence number of the first message (8), length of the key (4), the key all
+/// Layout, numbers big-endian: format (1 byte: 2), sequence number of the first message (8), length of the key (4), the key all
 /// of them have; then for each message its id (16), headers, length of the value (4; all ones where there is none), value.
 /// Headers say what differs from the message before, as half of a message is headers and most of them never change:
 /// 1 to 127, so many headers as there; 128, one header as a `HeaderBlock` holds it, in the place of one there; 129, a
-/// length (4) and bytes that are no headers; 0, the end.
+/// length (4) and bytes that are no headers; 0, the end. Last a seal (8) over all before it: SQLite looks after its pages, and
+/// not after what a disk does to the bytes in them. Format 1, of earlier versions, has none.
 struct RunWriter {
     /// No message is added to a run that has reached this. Small enough that reading the rest of one costs little.
     static let enough = 60_000
-    static let format: UInt8 = 1
+    static let format: UInt8 = 2
+    static let unsealed: UInt8 = 1
     static let noValue = UInt32.max
 
     static let end: UInt8 = 0
@@ -20,7 +22,8 @@ struct RunWriter {
     static let rest: UInt8 = 129
 
     let key: String
-    private(set) var bytes: [UInt8] = []
+    /// All but the seal.
+    private var body: [UInt8] = []
     /// The headers of the message before.
     private var before: [UInt8] = []
     private(set) var last: Int64
@@ -28,14 +31,22 @@ struct RunWriter {
     init(key: String, first: Int64) {
         self.key = key
         last = first - 1
-        bytes.reserveCapacity(4096)
-        bytes.append(Self.format)
+        body.reserveCapacity(4096)
+        body.append(Self.format)
         append(UInt64(bitPattern: first))
         append(UInt32(truncatingIfNeeded: key.utf8.count))
-        bytes.append(contentsOf: key.utf8)
+        body.append(contentsOf: key.utf8)
     }
 
-    var isFull: Bool { bytes.count >= Self.enough }
+    /// The run as it is kept.
+    var bytes: [UInt8] {
+        var sealed = body
+        let seal = body.withUnsafeBytes { Seal.of($0) }
+        withUnsafeBytes(of: seal.bigEndian) { sealed.append(contentsOf: $0) }
+        return sealed
+    }
+
+    var isFull: Bool { body.count >= Self.enough }
 
     /// Adds the message that follows.
     mutating func append(_ id: LaneUUID, _ headers: HeaderBlock, _ value: [UInt8]?) {
@@ -45,7 +56,7 @@ struct RunWriter {
         append(headers.bytes)
         guard let value else { return append(Self.noValue) }
         append(UInt32(truncatingIfNeeded: value.count))
-        bytes.append(contentsOf: value)
+        body.append(contentsOf: value)
     }
 
     private mutating func append(_ headers: [UInt8]) {
@@ -63,32 +74,56 @@ struct RunWriter {
                     {
                         same += 1
                     } else {
-                        if same > 0 { bytes.append(same) }
+                        if same > 0 { body.append(same) }
                         same = 0
-                        bytes.append(Self.literal)
-                        bytes.append(contentsOf: header)
+                        body.append(Self.literal)
+                        body.append(contentsOf: header)
                     }
                     place = end
                     oldPlace = oldEnd
                 }
-                if same > 0 { bytes.append(same) }
+                if same > 0 { body.append(same) }
                 if place < now.count {
-                    bytes.append(Self.rest)
+                    body.append(Self.rest)
                     append(UInt32(truncatingIfNeeded: now.count - place))
-                    bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: now[place...]))
+                    body.append(contentsOf: UnsafeRawBufferPointer(rebasing: now[place...]))
                 }
-                bytes.append(Self.end)
+                body.append(Self.end)
             }
         }
         self.before = headers
     }
 
     private mutating func append(_ number: some FixedWidthInteger) {
-        withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: number.bigEndian) { body.append(contentsOf: $0) }
     }
 }
 
-/// Reads a run in place. What is cut short or of another format ends it: the rest is not there.
+/// Tells whether bytes are what they were. Whatever happens within one word of eight bytes shows, and nearly all else: each
+/// step is one to one in the word and in what came before. Against accidents, not against malice.
+enum Seal {
+    static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var state: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
+        func take(_ word: UInt64) {
+            state = (state ^ word) &* 0xD6E8_FEB8_6659_FD93
+            state ^= state >> 32
+        }
+        var place = 0
+        while place + 8 <= bytes.count {
+            take(bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self).littleEndian)
+            place += 8
+        }
+        var rest: UInt64 = 0
+        while place < bytes.count {
+            rest = rest << 8 | UInt64(bytes[place])
+            place += 1
+        }
+        take(rest)
+        return state
+    }
+}
+
+/// Reads a run in place. One that is not what was written is none.
 struct RunReader {
     private let bytes: UnsafeRawBufferPointer
     private var place = 0
@@ -99,9 +134,16 @@ struct RunReader {
     private var before: [UInt8] = []
 
     /// Nil where the bytes are no run. `bytes` must live as long as the reader.
-    init?(_ bytes: UnsafeRawBufferPointer) {
-        self.bytes = bytes
-        guard bytes.first == RunWriter.format else { return nil }
+    init?(_ whole: UnsafeRawBufferPointer) {
+        switch whole.first {
+        case RunWriter.unsealed: bytes = whole
+        case RunWriter.format:
+            guard whole.count > 8 else { return nil }
+            bytes = UnsafeRawBufferPointer(rebasing: whole[..<(whole.count - 8)])
+            let seal = whole.loadUnaligned(fromByteOffset: bytes.count, as: UInt64.self)
+            guard Seal.of(bytes) == UInt64(bigEndian: seal) else { return nil }
+        default: return nil
+        }
         place = 1
         guard let first = number(UInt64.self), let count = number(UInt32.self), let key = take(Int(count)) else {
             return nil

@@ -9,11 +9,12 @@ import Lane
 ///   settlement: runs that are still there may go beyond.
 /// - `journal`, `snapshot`: the engine's checkpoint is the one snapshot and the signals accepted after it. A row of the
 ///   journal holds the signals of a commit, a line each; `number` is that of the last.
+/// - `told`: for each run that holds the one message that tells of others given up: how many of them, it included, by reason.
 /// - `dead_letter`: messages that the broker will never take, whole, with the reason. `headers` is a `HeaderBlock`.
 /// - `meta`: `epoch`, `last_signal`, `last_change` (runs may know of a higher one), `chain.<topic>`, and the agent's own
 ///   facts as `fact.<name>`.
 enum Schema {
-    static let newest = 2
+    static let newest = 3
 
     /// Brings the file to the newest version. Each step is one transaction.
     /// - Returns: the version found, or nil where it is newer than this agent knows.
@@ -24,7 +25,8 @@ enum Schema {
             try database.transaction { () throws(SQLiteFault) in
                 switch version {
                 case 0: try first(database)
-                default: try runsOfMessages(database)
+                case 1: try runsOfMessages(database)
+                default: try toldMessages(database)
                 }
                 try database.run("PRAGMA user_version = \(version + 1)")
             }
@@ -75,6 +77,14 @@ enum Schema {
         try database.run("DROP TABLE outbox")
     }
 
+    static func toldMessages(_ database: Database) throws(SQLiteFault) {
+        try database.run(
+            """
+            CREATE TABLE told(
+                place INTEGER PRIMARY KEY, age INTEGER NOT NULL, full INTEGER NOT NULL, damaged INTEGER NOT NULL)
+            """)
+    }
+
     /// Of the first version, as they are to lie. Along the keys of both tables: a sort would hold all that waits in memory.
     static let messagesInOrder = """
         SELECT stream, seq, id, key, headers, payload, created
@@ -113,6 +123,13 @@ struct Statements {
     let settle: Statement
     let insertDeadLetter: Statement
     let replace: Statement
+    let runSizes: Statement
+    let runAt: Statement
+    let dropRuns: Statement
+    let insertTold: Statement
+    let dropTold: Statement
+    let toldReasons: Statement
+    let missing: Statement
 
     init(_ database: Database) throws(SQLiteFault) {
         insertSignals = try database.prepare("INSERT INTO journal(number, signal) VALUES (?, ?)")
@@ -136,5 +153,18 @@ struct Statements {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         replace = try database.prepare("UPDATE run SET messages = ?2 WHERE place = ?1")
+        runSizes = try database.prepare(
+            """
+            SELECT run.place, created, change, length(messages), told.place IS NOT NULL
+            FROM run LEFT JOIN told ON told.place = run.place WHERE run.place > ? AND run.place <= ? ORDER BY run.place
+            """)
+        runAt = try database.prepare("SELECT created, messages FROM run WHERE place = ?")
+        dropRuns = try database.prepare("DELETE FROM run WHERE place >= ? AND place <= ?")
+        insertTold = try database.prepare("INSERT INTO told(place, age, full, damaged) VALUES (?, ?, ?, ?)")
+        dropTold = try database.prepare("DELETE FROM told WHERE place >= ? AND place <= ?")
+        toldReasons = try database.prepare(
+            "SELECT total(age), total(full), total(damaged) FROM told WHERE place >= ? AND place <= ?")
+        missing = try database.prepare(
+            "SELECT total(age + full + damaged - 1) FROM told WHERE place > ? AND place <= ?")
     }
 }

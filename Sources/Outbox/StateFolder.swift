@@ -23,7 +23,10 @@ final class StateFolder {
     }
 
     /// Said, not left to the closing: a child that is just being started holds a copy of the descriptor until it runs.
-    deinit { _ = flock(lock.raw, LOCK_UN) }
+    deinit { unlock() }
+
+    /// Lets another agent have the folder.
+    func unlock() { _ = flock(lock.raw, LOCK_UN) }
 
     /// The locked descriptor of `lock`.
     private static func takeLock(_ path: String) throws(OutboxError) -> Int32 {
@@ -49,37 +52,97 @@ final class StateFolder {
         _ = close(file)
     }
 
+    func refusal(_ what: String) -> OutboxError { Self.refusal(what) }
+
+    /// Makes the bytes of `path` durable.
+    func persist(_ path: String) throws(OutboxError) {
+        let raw = lw_open(path, O_RDWR | O_CLOEXEC, 0)
+        guard raw >= 0 else { throw Self.refusal("cannot open \(path)") }
+        let file = Descriptor(owning: raw)
+        guard fsync(file.raw) == 0 else { throw Self.refusal("cannot write \(path)") }
+    }
+
     private static func refusal(_ what: String) -> OutboxError {
         let code = errno
+        let isFull = code == ENOSPC || code == EDQUOT
+        let remedy =
+            isFull
+            ? "free some space"
+            : code == EROFS
+                ? "its file system is mounted read-only: look at the kernel's log for the disk's errors, and mount it writable"
+                : "the folder must belong to the agent's user and be writable"
         return OutboxError(
-            code == ENOSPC || code == EDQUOT ? .diskFull : .system,
-            "\(what): \(SystemError.text(of: code)); the folder must belong to the agent's user and be writable",
-            underlying: code, isRetriable: code == ENOSPC || code == EDQUOT)
+            isFull ? .diskFull : code == EROFS ? .readOnly : .system,
+            "\(what): \(SystemError.text(of: code)); \(remedy)", underlying: code, isRetriable: isFull || code == EROFS)
     }
 
     /// Makes new and renamed names durable. Source: fsync(2), "does not necessarily ensure that the entry in the
     /// directory containing the file has also reached disk".
-    private func sync() {
+    func sync() {
         let raw = lw_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         guard raw >= 0 else { return }
         _ = fsync(raw)
         _ = close(raw)
     }
 
-    var databaseBytes: Int64 {
-        var status = stat()
-        return stat(database, &status) == 0 ? Int64(status.st_size) : 0
-    }
+    var databaseBytes: Int64 { Self.bytes(of: database) }
+    var log: String { database + "-wal" }
 
-    /// Moves the database and its log out of the way, and says where to.
+    /// Moves the database and its log out of the way, and says where to. Never over a file that is there.
     func moveAside() throws(OutboxError) -> String {
-        let aside = database + ".damaged-\(Boottime.wallMilliseconds())"
+        var stamp = Boottime.wallMilliseconds()
+        while access("\(database).damaged-\(stamp)", F_OK) == 0 { stamp += 1 }
+        let aside = "\(database).damaged-\(stamp)"
         guard rename(database, aside) == 0 else { throw Self.refusal("cannot move \(database) aside") }
         for suffix in ["-wal", "-shm"] { _ = rename(database + suffix, aside + suffix) }
         _ = unlink(suspectFile)
         try touch()
         sync()
         return aside
+    }
+
+    // MARK: What lies in the folder
+
+    /// Which file stands at a path: device and inode; nil where there is none.
+    struct FileID: Equatable {
+        var device: UInt64
+        var inode: UInt64
+    }
+
+    static func file(at path: String) -> FileID? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return FileID(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+
+    static func bytes(of path: String) -> Int64 {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    /// Whether the lock that is held is the folder's: not, where the folder was taken away or another put in its place.
+    var isInPlace: Bool {
+        var status = stat()
+        guard fstat(lock.raw, &status) == 0 else { return false }
+        return Self.file(at: path + "/lock")
+            == FileID(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+
+    /// Files that were set aside, and the bytes of them and their logs.
+    func aside() -> (files: [String], bytes: Int64) {
+        guard let folder = opendir(path) else { return ([], 0) }
+        defer { closedir(folder) }
+        let prefix = "outbox.sqlite.damaged-"
+        var (files, bytes): ([String], Int64) = ([], 0)
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard name.hasPrefix(prefix) else { continue }
+            bytes += Self.bytes(of: "\(path)/\(name)")
+            if !name.hasSuffix("-wal"), !name.hasSuffix("-shm") { files.append("\(path)/\(name)") }
+        }
+        return (files.sorted(), bytes)
     }
 
     // MARK: The epoch, beside the database because it must outlive it

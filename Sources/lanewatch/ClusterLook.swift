@@ -80,6 +80,7 @@ struct ClusterLook: Sendable {
         let faults: [String: KafkaError] =
             wanted.isEmpty
             ? [:] : try await admin.create(wanted.map(\.newTopic), isTrial: isTrial, within: plan.left)
+        if !isTrial { await seen(wanted.map(\.name).filter { faults[$0] == nil }) }
         let entries = plan.needed.map { needed -> TopicsReport.Entry in
             let record = records[needed.name] ?? .missing
             var entry = TopicsReport.Entry(
@@ -96,6 +97,15 @@ struct ClusterLook: Sendable {
             return entry
         }
         return TopicsReport(brokers: brokers, entries: entries, ofCluster: [])
+    }
+
+    /// Waits a moment until the brokers that are asked know of what was made, so that a check right after finds it.
+    private func seen(_ topics: [String]) async {
+        for _ in 0..<20 where plan.left > 250 {
+            guard let records = try? await admin.records(of: topics, within: plan.left) else { return }
+            if records.values.allSatisfy(Self.isThere) { return }
+            try? await Task.sleep(for: .milliseconds(200))
+        }
     }
 
     private func refusal(_ needed: NeededTopic, _ error: KafkaError, _ brokers: Int) -> TopicDifference {

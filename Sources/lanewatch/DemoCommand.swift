@@ -52,7 +52,7 @@ enum DemoCommand {
         hooks.onSignal = { screen.show($0) }
         hooks.onChange = { screen.show($0) }
         let agent = LaneAgent(
-            configuration, rules: rules, outbox: try Outbox(OutboxConfiguration(folder: configuration.stateFolder)),
+            configuration, rules: rules, outbox: try Outbox(OutboxConfiguration(configuration)),
             localTime: UTC(), hooks: hooks
         ) { notice in
             if notice.level >= .warning {

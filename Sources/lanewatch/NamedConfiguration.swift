@@ -30,8 +30,12 @@ struct NamedConfiguration {
         let named = faults.isEmpty ? NamedRules(configuration.ruleFiles, trust: trust, at: .now) : nil
         rules = named?.rules
         code = named?.code ?? 0
+        let topics = rules.map {
+            configuration.topicSettings.diagnostics(
+                configuration.topicSettings.needed(configuration.topics, $0.set), file.source)
+        }
         diagnostics =
-            file.diagnostics + KafkaSettings.diagnostics(configuration, file.source) + faults
+            file.diagnostics + (topics ?? []) + KafkaSettings.diagnostics(configuration, file.source) + faults
             + (named?.diagnostics ?? [])
     }
 }

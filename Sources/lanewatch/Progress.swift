@@ -17,7 +17,16 @@ final class Progress: Sendable {
     private static let stepMilliseconds: Int64 = 100
     private static let cells = 30
 
+    /// What is counted.
+    enum Unit {
+        case bytes, messages
+
+        func text(_ count: Int64) -> String { self == .bytes ? "\(count / 1_000_000)" : "\(count)" }
+        var name: String { self == .bytes ? "MB" : "messages" }
+    }
+
     private let what: String
+    private let unit: Unit
     private let total: Int64
     private let began: Int64
     private let isOn: Bool
@@ -25,9 +34,10 @@ final class Progress: Sendable {
 
     /// - Parameters:
     ///   - what: what is being done, for people: `replaying`.
-    ///   - total: how many bytes there are of it; 0 where nobody knows.
-    init(_ what: String, total: Int64, isOn: Bool = isatty(2) == 1) {
+    ///   - total: how many there are of it; 0 where nobody knows.
+    init(_ what: String, total: Int64, unit: Unit = .bytes, isOn: Bool = isatty(2) == 1) {
         self.what = what
+        self.unit = unit
         self.total = total
         self.isOn = isOn
         began = Boottime.milliseconds()
@@ -43,7 +53,7 @@ final class Progress: Sendable {
             }
             state.lastShown = now
             state.isShown = true
-            return Self.line(what, done: state.done, of: total, milliseconds: now - began)
+            return Self.line(what, done: state.done, of: total, unit, milliseconds: now - began)
         }
         if let line { Terminal.error("\r\(line)\u{1B}[K") }
     }
@@ -57,13 +67,16 @@ final class Progress: Sendable {
         if wasShown { Terminal.error("\r\u{1B}[K") }
     }
 
-    static func line(_ what: String, done: Int64, of total: Int64, milliseconds: Int64) -> String {
-        guard total > 0 else { return "\(what): \(done / 1_000_000) MB, \(milliseconds / 1000) s" }
+    static func line(
+        _ what: String, done: Int64, of total: Int64, _ unit: Unit = .bytes, milliseconds: Int64
+    ) -> String {
+        guard total > 0 else { return "\(what): \(unit.text(done)) \(unit.name), \(milliseconds / 1000) s" }
         let part = min(1, Double(done) / Double(total))
         let full = Int(part * Double(cells))
         let bar = String(repeating: "#", count: full) + String(repeating: ".", count: cells - full)
         let left = part > 0 ? Int64(Double(milliseconds) / 1000 * (1 - part) / part + 0.5) : 0
         let rest = left >= 120 ? "\(left / 60) min" : "\(left) s"
-        return "\(what) [\(bar)] \(Int(part * 100)) %, \(done / 1_000_000) of \(total / 1_000_000) MB, \(rest) left"
+        let count = "\(unit.text(done)) of \(unit.text(total)) \(unit.name)"
+        return "\(what) [\(bar)] \(Int(part * 100)) %, \(count), \(rest) left"
     }
 }

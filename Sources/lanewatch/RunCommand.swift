@@ -31,8 +31,7 @@ enum RunCommand {
         for warning in warnings { log.note(LaneAgent.notice(of: warning)) }
         let localTime = StoreZone(name: configuration.timezone)
         do {
-            let outbox = try Outbox(
-                OutboxConfiguration(folder: configuration.stateFolder, maximumBytes: configuration.outboxBytes))
+            let outbox = try Outbox(OutboxConfiguration(configuration))
             var hooks = LaneAgent.Hooks()
             hooks.onBroken = { reason in
                 log.critical("the agent cannot go on and ends; it is to be started again", [.reason: "\(reason)"])

@@ -309,7 +309,9 @@ enum Table {
                 .init("lanewatch check rules", "Check rule files."),
                 .init("lanewatch run", "Watch this lane."),
             ],
-            commands: [run, check, test, replay, explain, rules, bundle, signal, topics, demo, manual]),
+            commands: [
+                run, check, test, replay, explain, rules, outbox, bundle, signal, topics, verify, doctor, demo, manual,
+            ]),
         version: Version.text,
         files: [
             .init("/etc/lanewatch/lanewatch.yaml", "The configuration."),

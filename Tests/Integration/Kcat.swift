@@ -1,4 +1,5 @@
 import Foundation
+import KafkaBed
 import Lane
 import Testing
 
@@ -36,8 +37,9 @@ enum Kcat {
             guard line.hasPrefix("{") else { return nil }
             let value = try JSONValue(parsing: line)
             let flat = value["headers"]?.elements?.compactMap(\.text) ?? []
-            let headers = stride(from: 0, to: flat.count - 1, by: 2).map { (flat[$0], flat[$0 + 1]) }
+            let headers = stride(from: 0, to: flat.count - 1, by: 2).map { (name: flat[$0], value: flat[$0 + 1]) }
             let payload = value["payload"]?.text
+            RecordShelf.keep(topic: topic, key: value["key"]?.text, headers: headers, value: payload)
             return Record(
                 partition: value["partition"]?.int ?? -1, offset: value["offset"]?.int ?? -1,
                 key: value["key"]?.text ?? "", headers: headers, value: try payload.map { try JSONValue(parsing: $0) })

@@ -24,7 +24,12 @@ final class LaneUnderTest {
     /// - Parameters:
     ///   - rules: The rule file's text.
     ///   - extra: More lines of the configuration.
-    init(rules: String, lane: String = "L07", extra: String = "", kafka: String = "", bed: Bed? = nil) throws {
+    ///   - kafka: More lines of `kafka:`.
+    ///   - bootstrap: Another cluster than the embedded one.
+    init(
+        rules: String, lane: String = "L07", extra: String = "", kafka: String = "", bootstrap: String? = nil,
+        bed: Bed? = nil
+    ) throws {
         folder = try Places.folder()
         cluster = try MockCluster(brokers: 3)
         for topic in Self.topics { try cluster.createTopic(topic, partitions: 4, replicas: 3) }
@@ -42,7 +47,7 @@ final class LaneUnderTest {
             metrics: {port: \(metricsPort)}
             log: {level: debug, format: json}
             kafka:
-              bootstrap.servers: "\(cluster.bootstrap)"
+              bootstrap.servers: "\(bootstrap ?? cluster.bootstrap)"
               broker.address.family: v4
             \(kafka)
             \(extra)

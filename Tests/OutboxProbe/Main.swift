@@ -11,6 +11,8 @@ import Outbox
 ///     outbox-probe mock BROKERS TOPIC…                      mock brokers until standard input ends; writes their address
 ///     outbox-probe deliver FOLDER BOOTSTRAP COUNT [TOPIC]   commits one by one and publishes, until COUNT are settled
 ///     outbox-probe stop FOLDER BOOTSTRAP               says when it publishes, then how long the stop took, and what is kept
+///     outbox-probe obey FOLDER LIMIT COMMAND…              see `Obeying`
+///     outbox-probe drop FOLDER COUNT                        commits past a small limit, and writes each number once durable
 ///     outbox-probe rate FOLDER COUNT GROUP                  commits a second
 ///     outbox-probe latency FOLDER BOOTSTRAP RATE SECONDS    from commit to acknowledgement, at a steady rate
 ///     outbox-probe drain FOLDER BOOTSTRAP COUNT             CPU and time to commit and publish
@@ -28,6 +30,8 @@ import Outbox
         case "latency": try await latency(word(1), word(2), Int64(number(3)), Int64(number(4)))
         case "drain": try await drain(word(1), word(2), number(3))
         case "stop": try await stop(word(1), word(2))
+        case "obey": await Obeying.run(word(1), limit: Int64(number(2)), Array(words.dropFirst(3)))
+        case "drop": try await drop(word(1), number(2))
         case "make": make(number(1))
         default: exit(64)
         }
@@ -82,6 +86,30 @@ import Outbox
             say(String(next - 1))
         }
         // Not closed in order: closing takes up the log, and would sync on its own.
+        _exit(0)
+    }
+
+    /// Commits to several topics past a small limit, and says each commit's last signal once durable.
+    static func drop(_ folder: String, _ count: Int) async throws {
+        var configuration = OutboxConfiguration(folder: folder, maximumBytes: 300 << 10, inFlight: 0)
+        configuration.values = ["health": .health, "state": .state, "audit": .audit]
+        let outbox = try Outbox(configuration)
+        var next = try await outbox.recover().lastSignal + 1
+        let end = next + Int64(count)
+        say("open")
+        while next < end {
+            var commit = Commit(journal: [signal(next)])
+            for topic in ["health", "state", "t", "audit"] where next.isMultiple(of: topic == "audit" ? 7 : 1) {
+                var made = event(next, topic: topic).event
+                made.id = nil
+                made.isChained = topic == "audit"
+                commit.events.append(OutboxEvent(made))
+            }
+            if next.isMultiple(of: 20) { commit.snapshot = Snapshot(number: next, engine: [1]) }
+            _ = try await outbox.commit(commit)
+            say(String(next))
+            next += 1
+        }
         _exit(0)
     }
 

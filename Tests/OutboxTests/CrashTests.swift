@@ -30,6 +30,40 @@ import Testing
         #expect(told >= 20)
     }
 
+    /// Killed at any instant while it gives up messages: each sequence is there or told of, the chain can be followed, and what was
+    /// told as durable stands in the journal.
+    @Test func whatWasGivenUpIsToldWheneverItIsKilled() async throws {
+        let folder = try Folder()
+        var random = SystemRandomNumberGenerator()
+        var told = 0
+        var dropped: Int64 = 0
+        for _ in 0..<20 {
+            let process = try ProbeProcess([try ProbeProcess.path, "drop", folder.state, "100000"])
+            let stopAfter = Int.random(in: 20...150, using: &random)
+            let lines = process.lines { soFar in if soFar.count > stopAfter { process.kill() } }
+            told = max(told, lines.compactMap { Int($0) }.max() ?? 0)
+            let outbox = try folder.open(maximumBytes: 300 << 10, values: testValues)
+            #expect(outbox.notices.isEmpty)
+            let last = try await outbox.recover().lastSignal
+            #expect(last >= told)
+            for topic in ["health", "state", "t", "audit"] {
+                #expect(try await outbox.holes(topic).isEmpty)
+                let all = try await outbox.all(topic, limit: 500)
+                #expect(all.last?.position.seq == (topic == "audit" ? last / 7 : last))
+                dropped = max(dropped, all.compactMap { DroppedMessages($0)?.count }.max() ?? 0)
+                guard topic == "audit" else { continue }
+                var before: String?
+                for parcel in all {
+                    let value = parcel.value ?? []
+                    if let before { #expect(DroppedMessages.previous(of: value) == before) }
+                    before = DroppedMessages.digest(of: value, type: parcel.headers["ce_type"])
+                }
+            }
+            await outbox.close()
+        }
+        #expect(dropped > 100)
+    }
+
     /// One fdatasync a full commit, none for relaxed ones: counted by strace over two runs, of which one commits 50
     /// times more.
     @Test(

@@ -167,15 +167,22 @@ import Testing
         let before = try await outbox.all("t")
         let mark = Mark(topic: "t", position: before[1].position)
         let moved = try await outbox.moveToDeadLetters(
-            mark, reason: "too large", headers: HeaderBlock([.init("ce_type", "x")]), value: Array("{}".utf8))
+            mark, reason: "too large",
+            substitute: Substitute(
+                id: LaneUUID(hashing: ["s"]), headers: HeaderBlock([.init("ce_type", "x")]), value: Array("{}".utf8)))
         #expect(moved)
         let after = try await outbox.all("t")
-        #expect(after.map(\.position) == before.map(\.position) && after.map(\.id) == before.map(\.id))
+        #expect(after.map(\.position) == before.map(\.position))
+        #expect([after[0].id, after[2].id] == [before[0].id, before[2].id])
+        #expect(after[1].uuid == LaneUUID(hashing: ["s"]))
         #expect(after[1].value == Array("{}".utf8) && after[1].headers["ce_type"] == "x")
         let letters = try await outbox.deadLetters()
-        #expect(letters.count == 1 && letters.first?.reason == "too large" && letters.first?.parcel == before[1])
+        #expect(letters.count == 1 && letters.first?.reason == "too large" && letters.first?.mark == mark)
+        #expect(letters.first?.id == before[1].uuid)
+        #expect(try await outbox.deadLetter(mark) == before[1])
         let gone = Mark(topic: "t", position: Position(epoch: outbox.epoch, seq: 9))
-        #expect(try await !outbox.moveToDeadLetters(gone, reason: "", headers: HeaderBlock(), value: []))
+        let nobody = Substitute(id: LaneUUID(hashing: ["n"]), headers: HeaderBlock(), value: [])
+        #expect(try await !outbox.moveToDeadLetters(gone, reason: "", substitute: nobody))
     }
 
     @Test func tombstonesAndEmptyValuesDiffer() async throws {

@@ -72,7 +72,9 @@ import Testing
         let folder = try Folder()
         let first = try folder.open().epoch
         try FileManager.default.removeItem(atPath: folder.database)
-        let second = try folder.open().epoch
+        let again = try folder.open()
+        let second = again.epoch
+        await again.close()
         try Data("text, and no database".utf8).write(to: URL(fileURLWithPath: folder.database))
         let third = try folder.open()
         #expect(first < second && second < third.epoch)
@@ -118,7 +120,7 @@ import Testing
 
     @Test func atTheOperatorsLimitEventsAreRefusedAndNothingIsLost() async throws {
         let folder = try Folder()
-        let outbox = try folder.open(maximumBytes: 512 * 1024)
+        let outbox = try folder.open(maximumBytes: 512 * 1024, whenFull: .hold)
         let body = "{\"a\":\"\(String(repeating: "x", count: 10_000))\"}"
         var kept = 0
         var refusal: OutboxError?
@@ -138,7 +140,7 @@ import Testing
     /// SQLITE_FULL, as from a full disk: brought about by the hard limit of pages, half as much again as the operator's.
     @Test func aFullDiskLeavesNothingHalfWritten() async throws {
         let folder = try Folder()
-        let outbox = try folder.open(maximumBytes: 400 * 1024)
+        let outbox = try folder.open(maximumBytes: 400 * 1024, whenFull: .hold)
         let body = "{\"a\":\"\(String(repeating: "x", count: 40_000))\"}"
         _ = try await outbox.commit(Commit(journal: [try signal(1)], events: [event("t", body)]))
         // One commit that is larger than the disk.
@@ -175,7 +177,7 @@ import Testing
 
     @Test func theFileIsWrittenThroughAsAsked() async throws {
         let folder = try Folder()
-        let opened = try Opened(OutboxConfiguration(folder: folder.state))
+        let opened = try Opened(OutboxConfiguration(folder: folder.state), in: try StateFolder(folder.state))
         #expect(try opened.database.integer("PRAGMA synchronous") == 2)
         #expect(try opened.database.text("PRAGMA journal_mode") == "wal")
         try opened.setDurability(.relaxed)

@@ -17,8 +17,14 @@ final class Folder: Sendable {
 
     var state: String { path + "/state" }
     var database: String { state + "/outbox.sqlite" }
-    func open(maximumBytes: Int64 = 512 << 20) throws -> Outbox {
-        try Outbox(OutboxConfiguration(folder: state, maximumBytes: maximumBytes))
+    func open(
+        maximumBytes: Int64 = 512 << 20, whenFull: WhenFull = .drop, maximumAge: Int64? = nil,
+        values: [String: TopicValue] = [:], inFlight: Int64 = 0, maximumLogBytes: Int64 = 64 << 20
+    ) throws -> Outbox {
+        try Outbox(
+            OutboxConfiguration(
+                folder: state, maximumBytes: maximumBytes, whenFull: whenFull, maximumAge: maximumAge, values: values,
+                inFlight: inFlight, maximumLogBytes: maximumLogBytes))
     }
 }
 
@@ -56,7 +62,7 @@ extension Outbox {
     func all(_ topic: String, limit: Int = 7) async throws -> [Parcel] {
         var found: [Parcel] = []
         while true {
-            let next = try lease(topic: topic, after: found.last?.position ?? .start, limit: limit)
+            let next = try peek(topic: topic, after: found.last?.position ?? .start, limit: limit)
             if next.isEmpty { return found }
             found += next
         }

@@ -53,7 +53,9 @@ final class AgentProcess {
     /// Time on a processor so far, of all threads, in seconds: by the scheduler's own count, as ticks are too coarse for threads
     /// that sleep and wake a thousand times a second. Source: Documentation/scheduler/sched-stats.rst.
     /// Threads of one name together.
-    var threadSeconds: [String: Double] {
+    var threadSeconds: [String: Double] { Self.threadSeconds(of: pid) }
+
+    static func threadSeconds(of pid: pid_t) -> [String: Double] {
         var seconds: [String: Double] = [:]
         guard let folder = opendir("/proc/\(pid)/task") else { return [:] }
         defer { closedir(folder) }

@@ -1,5 +1,8 @@
-/// `lanewatch-bench [--lanewatch PROGRAM] [--rules FOLDER] [rules] [sec] [delivery] [load] [accept] [rest]`: all without a
-/// name; `accept` is the first half of `load`.
+import Glibc
+
+/// `lanewatch-bench [--lanewatch PROGRAM] [--rules FOLDER] [rules] [sec] [delivery] [load] [accept] [rest] [peers]`: all
+/// without a name; `accept` is the first half of `load`. `peers` needs KAFKA_HOME in the environment, and has options of its
+/// own: `--rounds 3 --brokers 1 --lines 100000 --only NAME,… --kafka linger.ms=5,…`.
 @main
 enum Main {
     static func main() {
@@ -11,6 +14,15 @@ enum Main {
         }
         let program = option("--lanewatch", ".build-release/release/lanewatch")
         let rules = option("--rules", "rules")
+        var peers = PeersBenchmark.Options()
+        peers.program = program
+        peers.bench = CommandLine.arguments[0]
+        peers.rounds = Int(option("--rounds", "")) ?? peers.rounds
+        peers.nodes = Int(option("--brokers", "")) ?? peers.nodes
+        peers.lines = Int(option("--lines", "")) ?? peers.lines
+        peers.settings = option("--kafka", "").split(separator: ",").map { String($0) }
+        peers.only = option("--only", "").split(separator: ",").map { String($0) }
+        if words.first == "plain" { return PlainChild.run(Array(words.dropFirst())) }
         func wanted(_ name: String) -> Bool { words.isEmpty || words.contains(name) }
         do {
             if wanted("rules") { try RuleBenchmark.run(program, rules: rules) }
@@ -19,6 +31,7 @@ enum Main {
             if wanted("load") { try LoadBenchmark.run(program) }
             if words.contains("accept") { try LoadBenchmark.run(program, isWhole: false) }
             if wanted("rest") { try RestBenchmark.run(program) }
+            if words.contains("peers") || (words.isEmpty && RealKafka.home != nil) { try PeersBenchmark.run(peers) }
         } catch {
             print("benchmark: \(error)")
         }

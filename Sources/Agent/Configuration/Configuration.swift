@@ -1,5 +1,6 @@
 import Feeds
 import Lane
+import Outbox
 import YAML
 
 /// What `lanewatch.yaml` says, checked. `docs/reference/lanewatch.yaml` is its commented example.
@@ -25,9 +26,10 @@ public struct Configuration: Sendable {
     public var kafka: [KafkaSetting] = []
     public var topics = TopicNames()
     public var topicSettings = TopicSettings()
+    /// From which on the outbox's backlog is told as high.
+    public var backlog = BacklogFeed.Limits()
     public var recording: Recording?
-    /// Most bytes of undelivered messages that the outbox keeps.
-    public var outboxBytes: Int64 = 512 << 20
+    public var outbox = Outbox()
     /// Most signals in memory that wait for the disk.
     public var heldSignals = 10_000
     /// Milliseconds: what waits goes on over a gap up to this long; over a longer one an answer may have come unseen.
@@ -35,6 +37,8 @@ public struct Configuration: Sendable {
     /// `address:port` of /metrics and /healthz; nil turns them off.
     public var metrics: Listen? = Listen(address: "127.0.0.1", port: 9464)
     public var log = Log()
+    /// The file that it was read from; empty where it came from none.
+    public var path = ""
     /// `sha256:` and the digest of the file's bytes.
     public var digest = ""
 
@@ -75,6 +79,9 @@ public struct Configuration: Sendable {
         /// Who may ask: names or numbers. Root and the agent's own user may always.
         public var users: [String] = []
         public var groups: [String] = []
+        /// Who of them may also release and discard messages of the quarantine, besides root and the agent's own user.
+        public var changeUsers: [String] = []
+        public var changeGroups: [String] = []
 
         public init() {}
     }
@@ -86,10 +93,12 @@ public struct Configuration: Sendable {
         public init() {}
     }
 
-    /// A key of `kafka:`, passed to librdkafka as it stands.
+    /// A key of `kafka:`, passed to librdkafka as it stands, or as the file says that its value names.
     public struct KafkaSetting: Sendable {
         public var key: String
+        /// Empty where it comes from a file.
         public var value: String
+        public var source = SettingSource.text
         /// Where it stands: what librdkafka says of it is shown there.
         public var keyRange: SourceRange
         public var valueRange: SourceRange
@@ -99,6 +108,16 @@ public struct Configuration: Sendable {
         public var path = ""
         public var limitBytes: Int64 = 64 << 20
         public var keep = 4
+        public init() {}
+    }
+
+    /// How much the outbox keeps, and what it gives up.
+    public struct Outbox: Hashable, Sendable {
+        /// Most bytes of undelivered messages.
+        public var maximumBytes: Int64 = 512 << 20
+        /// Milliseconds; nil keeps messages whatever their age. As long as `sco.interventions` keeps them.
+        public var maximumAge: Int64? = 30 * 86_400_000
+        public var whenFull = WhenFull.drop
         public init() {}
     }
 

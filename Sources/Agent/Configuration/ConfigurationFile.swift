@@ -1,5 +1,6 @@
 import Feeds
 import Lane
+import Outbox
 import YAML
 
 /// Reads `lanewatch.yaml`: every fault in one run, each with its place and the way out.
@@ -19,6 +20,7 @@ public struct ConfigurationFile {
         let findings = Findings(document)
         source = document.source
         var configuration = Configuration()
+        configuration.path = file
         configuration.digest = "sha256:" + SHA256.hex(bytes)
         if let root = document.root, !root.isNull {
             var reader = Reader(findings: findings, folder: Self.folder(of: file))
@@ -48,8 +50,8 @@ private struct Reader {
                 root, "the configuration",
                 keys: [
                     "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
-                    "control", "devices", "kafka", "topics", "topic_settings", "recording", "outbox", "limits",
-                    "gap_limit", "metrics",
+                    "control", "devices", "kafka", "topics", "topic_settings", "backlog", "recording", "outbox",
+                    "limits", "gap_limit", "metrics",
                     "log",
                 ], findings)
         else { return }
@@ -71,6 +73,7 @@ private struct Reader {
         readKafka(top, &configuration)
         readTopics(top, &configuration)
         readTopicSettings(top, &configuration)
+        readBacklog(top, &configuration)
         readRecording(top, &configuration)
         readRest(top, &configuration)
     }
@@ -160,7 +163,9 @@ private struct Reader {
             return
         }
         guard
-            let map = top.mapping("control", "\"control\"", keys: ["path", "mode", "group", "users", "groups"])
+            let map = top.mapping(
+                "control", "\"control\"",
+                keys: ["path", "mode", "group", "users", "groups", "change_users", "change_groups"])
         else { return }
         var control = Configuration.Control()
         control.path = socketPath(map) ?? control.path
@@ -168,6 +173,8 @@ private struct Reader {
         control.group = map.text("group")
         control.users = map.texts("users", allowsEmpty: true).map(\.text)
         control.groups = map.texts("groups", allowsEmpty: true).map(\.text)
+        control.changeUsers = map.texts("change_users", allowsEmpty: true).map(\.text)
+        control.changeGroups = map.texts("change_groups", allowsEmpty: true).map(\.text)
         let named = control.users.isEmpty ? "groups" : "users"
         if !(control.users.isEmpty && control.groups.isEmpty), control.mode & 0o066 == 0 {
             findings.warning(
@@ -303,6 +310,14 @@ private struct Reader {
     private func readKafka(_ top: YAMLMapping, _ configuration: inout Configuration) {
         guard let map = top.mapping("kafka", "\"kafka\"") else { return }
         for pair in map.pairs {
+            if pair.value.isMapping {
+                guard let source = SettingSource.read(pair, findings, path) else { continue }
+                configuration.kafka.append(
+                    Configuration.KafkaSetting(
+                        key: pair.key, value: "", source: source, keyRange: pair.keyRange,
+                        valueRange: pair.value.range))
+                continue
+            }
             guard let value = map.text(pair.value, Shown.quoted(pair.key)) else { continue }
             configuration.kafka.append(
                 Configuration.KafkaSetting(
@@ -311,6 +326,12 @@ private struct Reader {
         if !map.has("bootstrap.servers") && !map.has("test.mock.num.brokers") {
             findings.error("\"kafka\" needs \"bootstrap.servers\": host:port,host:port,…", at: map.beginning)
         }
+    }
+
+    private func readBacklog(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        guard let map = top.mapping("backlog", "\"backlog\"", keys: ["age", "messages"]) else { return }
+        if let value = map.duration("age", in: 1000...86_400_000) { configuration.backlog.age = value }
+        if let value = map.int("messages", in: 1...100_000_000) { configuration.backlog.messages = Int(value) }
     }
 
     private func readTopics(_ top: YAMLMapping, _ configuration: inout Configuration) {
@@ -353,12 +374,21 @@ private struct Reader {
         configuration.recording = recording
     }
 
-    private func readRest(_ top: YAMLMapping, _ configuration: inout Configuration) {
-        if let map = top.mapping("outbox", "\"outbox\"", keys: ["max_mib"]),
-            let value = map.int("max_mib", in: 16...1_048_576)
-        {
-            configuration.outboxBytes = value << 20
+    private func readOutbox(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        guard let map = top.mapping("outbox", "\"outbox\"", keys: ["max_mib", "max_age", "when_full"]) else { return }
+        if let value = map.int("max_mib", in: 16...1_048_576) { configuration.outbox.maximumBytes = value << 20 }
+        if map["max_age"]?.scalar?.bool == false {
+            configuration.outbox.maximumAge = nil
+        } else if let value = map.duration("max_age", in: 3_600_000...DurationScalar.longest) {
+            configuration.outbox.maximumAge = value
         }
+        if map.has("when_full"), let text = map.choice("when_full", of: WhenFull.allCases.map(\.rawValue)) {
+            configuration.outbox.whenFull = WhenFull(rawValue: text) ?? .drop
+        }
+    }
+
+    private func readRest(_ top: YAMLMapping, _ configuration: inout Configuration) {
+        readOutbox(top, &configuration)
         if let map = top.mapping("limits", "\"limits\"", keys: ["held_signals"]),
             let value = map.int("held_signals", in: 100...1_000_000)
         {

@@ -1,23 +1,70 @@
 import Delivery
+import Glibc
 import Kafka
 import Lane
 import YAML
 
 /// `kafka:` of the configuration as librdkafka takes it, and what librdkafka says of it, placed in the file.
 public enum KafkaSettings {
-    /// The producer's settings for this lane: delivery's own, then the configuration's, which win.
-    public static func producer(_ configuration: Configuration) -> ClientConfiguration {
-        let identity = configuration.identity
-        return ProducerDefaults.configuration(
-            clientID: "lane-agent-\(identity.store)-\(identity.lane)",
-            overrides: configuration.kafka.map { ClientConfiguration.Setting($0.key, $0.value) })
+    /// The producer's settings for this lane: delivery's own, then the configuration's, which win. Secrets are read from their
+    /// files; one that cannot be read is left out, which `diagnostics` reports as an error.
+    public static func producer(_ configuration: Configuration) -> ClientConfiguration { read(configuration).producer }
+
+    /// The same, as long as every secret can be read, with a mark that changes when one of them does, or a file that a setting
+    /// names. Reads files: not for the lane's thread.
+    public static func credentials(_ configuration: Configuration) -> ProducerCredentials? {
+        let found = read(configuration)
+        guard found.faults.isEmpty else { return nil }
+        var hasher = Hasher()
+        for setting in found.producer.settings {
+            hasher.combine(setting)
+            if SecretFile.isLocation(setting.key) { hasher.combine(FileMark(setting.value)) }
+        }
+        return ProducerCredentials(producer: found.producer, mark: hasher.finalize())
     }
 
-    /// Errors: what librdkafka refuses, in its own words, at the key's line. Warnings: settings that take back a promise,
-    /// and what the librdkafka in use cannot do.
+    private static func read(
+        _ configuration: Configuration
+    ) -> (producer: ClientConfiguration, faults: [(place: Int, SecretFault)], open: [(place: Int, path: String)]) {
+        var settings: [ClientConfiguration.Setting] = []
+        var faults: [(Int, SecretFault)] = []
+        var open: [(Int, String)] = []
+        for (place, setting) in configuration.kafka.enumerated() {
+            guard setting.source != .text else {
+                settings.append(.init(setting.key, setting.value))
+                continue
+            }
+            do throws(SecretFault) {
+                let found = try SecretFile.read(setting.source, for: setting.key)
+                settings.append(.init(setting.key, found.value))
+                if found.isOpen, ClientConfiguration.Setting.isSecret(setting.key) { open.append((place, found.path)) }
+            } catch {
+                faults.append((place, error))
+            }
+        }
+        let identity = configuration.identity
+        let producer = ProducerDefaults.configuration(
+            clientID: "lane-agent-\(identity.store)-\(identity.lane)", overrides: settings)
+        return (producer, faults, open)
+    }
+
+    /// Errors: secrets that cannot be read; what librdkafka refuses, in its own words, at the key's line. Warnings: settings
+    /// that take back a promise, secrets that others may read, a link that is not as safe as it could be, and what the
+    /// librdkafka in use cannot do.
     public static func diagnostics(_ configuration: Configuration, _ source: SourceText) -> [Diagnostic] {
         let findings = Findings(source)
-        let producer = producer(configuration)
+        let (producer, faults, open) = read(configuration)
+        for (place, fault) in faults {
+            findings.error(
+                "\(configuration.kafka[place].key): \(fault)", at: configuration.kafka[place].valueRange,
+                help: fault.help)
+        }
+        guard faults.isEmpty else { return findings.inLineOrder }
+        for (place, path) in open {
+            findings.warning(
+                "everybody on this machine may read \(path)", at: configuration.kafka[place].valueRange,
+                help: "chgrp lanewatch \(path); chmod 640 \(path)")
+        }
         let ownCount = producer.settings.count - configuration.kafka.count
         for fault in producer.faults() {
             let setting = fault.setting.flatMap { setting in
@@ -38,6 +85,24 @@ public enum KafkaSettings {
             let setting = configuration.kafka.last { $0.key.hasPrefix("sasl.mechanism") }
             findings.warning(warning, at: setting?.valueRange)
         }
+        LinkSafety(configuration, producer, findings).look()
         return findings.inLineOrder
+    }
+}
+
+/// What changes when a file is written anew.
+private struct FileMark: Hashable {
+    var inode: UInt64 = 0
+    var size = 0
+    var seconds = 0
+    var nanoseconds = 0
+
+    init(_ path: String) {
+        var facts = stat()
+        guard stat(path, &facts) == 0 else { return }
+        inode = UInt64(facts.st_ino)
+        size = Int(facts.st_size)
+        seconds = facts.st_mtim.tv_sec
+        nanoseconds = facts.st_mtim.tv_nsec
     }
 }

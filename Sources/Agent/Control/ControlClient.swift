@@ -19,7 +19,7 @@ public enum ControlClient {
             if isGood { return .success(value) }
             return .failure(ControlError(description: value["error"]?.text ?? "the agent gave no reason"))
         } catch {
-            return .failure(ControlError(description: error.description))
+            return .failure(ControlError(description: error.description, isNobodyThere: error.code == .noAgent))
         }
     }
 }
@@ -27,4 +27,11 @@ public enum ControlClient {
 /// Why there is no answer: a sentence with the way out.
 public struct ControlError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
+    /// No agent listens there.
+    public let isNobodyThere: Bool
+
+    init(description: String, isNobodyThere: Bool = false) {
+        self.description = description
+        self.isNobodyThere = isNobodyThere
+    }
 }

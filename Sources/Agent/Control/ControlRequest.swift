@@ -8,6 +8,12 @@ public enum ControlRequest: Hashable, Sendable {
     case rules
     /// What the lane is like.
     case state
+    /// What waits for the brokers, and why.
+    case outbox
+    /// Sends a message of the quarantine again. `id` is its id or the beginning of it; `topic` where several topics have it.
+    case release(id: String, topic: String?)
+    /// Throws a message of the quarantine away.
+    case discard(id: String, topic: String?, why: String)
 
     /// The line, without its line feed.
     public var line: [UInt8] {
@@ -19,12 +25,26 @@ public enum ControlRequest: Hashable, Sendable {
                 json.member("rule", rule)
             case .rules: json.member("do", "rules")
             case .state: json.member("do", "state")
+            case .outbox: json.member("do", "outbox")
+            case .release(let id, let topic):
+                json.member("do", "release")
+                json.member("id", id)
+                if let topic { json.member("topic", topic) }
+            case .discard(let id, let topic, let why):
+                json.member("do", "discard")
+                json.member("id", id)
+                if let topic { json.member("topic", topic) }
+                json.member("why", why)
             }
         }
         return json.bytes
     }
 
-    private static let names = ["explain", "rules", "state"]
+    private static let names = ["explain", "rules", "state", "outbox", "release", "discard"]
+    /// What each takes besides "do".
+    private static let members: [String: Set<String>] = [
+        "explain": ["rule"], "release": ["id", "topic"], "discard": ["id", "topic", "why"],
+    ]
 
     /// Reads a line; what is no request is said in one sentence.
     public init(parsing line: UnsafeRawBufferPointer) throws(ControlFault) {
@@ -46,6 +66,13 @@ public enum ControlRequest: Hashable, Sendable {
             self = .explain(rule: rule)
         case "rules": self = .rules
         case "state": self = .state
+        case "outbox": self = .outbox
+        case "release": self = .release(id: try Self.id(value, name), topic: value["topic"]?.text)
+        case "discard":
+            guard let why = value["why"]?.text else {
+                throw ControlFault("malformed", "\"discard\" needs \"why\": a reason for the audit")
+            }
+            self = .discard(id: try Self.id(value, name), topic: value["topic"]?.text, why: why)
         default:
             let shown = String(name.prefix(64))
             let way =
@@ -53,10 +80,17 @@ public enum ControlRequest: Hashable, Sendable {
                 ?? "it is one of: \(Self.names.joined(separator: ", "))"
             throw ControlFault("unknown_request", "no request \"\(shown)\"; \(way)")
         }
-        let known: Set<String> = name == "explain" ? ["do", "rule"] : ["do"]
-        if let stray = members.first(where: { !known.contains($0.name) }) {
+        let known = Self.members[name] ?? []
+        if let stray = members.first(where: { $0.name != "do" && !known.contains($0.name) }) {
             throw ControlFault("malformed", "\"\(name)\" has no \"\(String(stray.name.prefix(64)))\"")
         }
+    }
+
+    private static func id(_ value: JSONValue, _ name: String) throws(ControlFault) -> String {
+        guard let id = value["id"]?.text, !id.isEmpty else {
+            throw ControlFault("malformed", "\"\(name)\" needs \"id\", the id of a message in quarantine")
+        }
+        return id
     }
 }
 

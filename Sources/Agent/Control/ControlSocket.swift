@@ -5,7 +5,7 @@ import Net
 
 /// The agent's control socket: people's questions about the running agent, answered on the lane's thread.
 ///
-/// It changes nothing. A lane is watched without it too: where it cannot be made, the log says so, and that is all.
+/// It changes nothing but the quarantine. A lane is watched without it too: where it cannot be made, the log says so, and that is all.
 @LoopActor final class ControlSocket {
     private let server: LineServer
     private let desk: Desk
@@ -13,23 +13,26 @@ import Net
     /// Questions and what became of them.
     private final class Desk {
         let view: @LoopActor () -> ControlView?
+        let outbox: OutboxDesk
         var refused: [String: Int] = [:]
-        init(_ view: @escaping @LoopActor () -> ControlView?) { self.view = view }
+        init(_ view: @escaping @LoopActor () -> ControlView?, _ outbox: OutboxDesk) {
+            self.view = view
+            self.outbox = outbox
+        }
     }
 
-    /// - Parameter view: The agent now; nil while it is not watching.
+    /// - Parameters:
+    ///   - outbox: Answers what is about the outbox.
+    ///   - view: The agent now; nil while it is not watching.
     init(
-        _ settings: Configuration.Control, log: @escaping @LoopActor (Notice) -> Void,
+        _ settings: Configuration.Control, outbox: OutboxDesk, log: @escaping @LoopActor (Notice) -> Void,
         view: @escaping @LoopActor () -> ControlView?
     ) throws(FeedError) {
         var options = LineServer.Options(path: settings.path)
         options.mode = settings.mode
         options.group = try settings.group.map { (name) throws(FeedError) in try Accounts.group(name, "control") }
-        var (users, groups): (Set<UInt32>, Set<UInt32>) = ([], [])
-        for name in settings.users { users.insert(try Accounts.user(name, "control")) }
-        for name in settings.groups { groups.insert(try Accounts.group(name, "control")) }
-        options.peers = PeerRule(users: users, groups: groups)
-        let desk = Desk(view)
+        options.peers = try Self.rule(settings.users + settings.changeUsers, settings.groups + settings.changeGroups)
+        let desk = Desk(view, outbox)
         self.desk = desk
         server = LineServer(
             options,
@@ -38,7 +41,15 @@ import Net
                 log(Notice(.warning, "the control socket: \(remark.message)", fields))
             },
             refusal: { ControlFault.line($0) },
-            answer: { line in Self.answer(line, desk) })
+            answering: { line, peer, reply in Self.answer(line, peer, desk, reply) })
+    }
+
+    /// Who is meant, as numbers.
+    static func rule(_ users: [String], _ groups: [String]) throws(FeedError) -> PeerRule {
+        var (numbers, groupNumbers): (Set<UInt32>, Set<UInt32>) = ([], [])
+        for name in users { numbers.insert(try Accounts.user(name, "control")) }
+        for name in groups { groupNumbers.insert(try Accounts.group(name, "control")) }
+        return PeerRule(users: numbers, groups: groupNumbers)
     }
 
     func start() throws(FeedError) {
@@ -49,14 +60,16 @@ import Net
 
     func stop() { server.stop() }
 
-    /// Requests: in = out + dropped (`malformed`, `unknown_request`, `unknown_rule`, `not_watching`, `oversized`, `incomplete`).
+    /// Requests: in = out + dropped (`malformed`, `unknown_request`, `unknown_rule`, `unknown_message`, `forbidden`, `refused`,
+    /// `not_watching`, `oversized`, `incomplete`, `gone`) + held.
     var counts: StageCounts {
         var counts = StageCounts()
         counts.in = server.lines.in
         var refused = server.lines.dropped
         refused.merge(desk.refused) { $0 + $1 }
         for (reason, count) in refused { counts.drop(reason, count) }
-        counts.out = counts.in - refused.values.reduce(0, +)
+        counts.held = server.lines.held
+        counts.out = counts.in - refused.values.reduce(0, +) - counts.held
         return counts
     }
 
@@ -70,16 +83,35 @@ import Net
         return counts
     }
 
-    private static func answer(_ line: UnsafeRawBufferPointer, _ desk: Desk) -> [UInt8] {
+    private static func answer(
+        _ line: UnsafeRawBufferPointer, _ peer: LineServer.Peer, _ desk: Desk, _ reply: @escaping LineServer.Reply
+    ) {
+        func refuse(_ fault: ControlFault) {
+            desk.refused[fault.reason, default: 0] += 1
+            reply(ControlFault.line(fault.description))
+        }
         do throws(ControlFault) {
             let request = try ControlRequest(parsing: line)
-            guard let view = desk.view() else {
-                throw ControlFault("not_watching", "the lane is not watched now; try again in a moment")
+            guard let view = desk.view() else { throw notWatching }
+            switch request {
+            case .explain, .rules, .state: reply(try view.answer(request))
+            case .outbox, .release, .discard:
+                // The disk is asked: the lane's thread goes on meanwhile.
+                Task { @LoopActor in
+                    do throws(ControlFault) {
+                        let body = try await desk.outbox.answer(request, peer)
+                        guard let view = desk.view() else { throw notWatching }
+                        reply(view.whole(body))
+                    } catch {
+                        refuse(error)
+                    }
+                }
             }
-            return try view.answer(request)
         } catch {
-            desk.refused[error.reason, default: 0] += 1
-            return ControlFault.line(error.description)
+            refuse(error)
         }
     }
+
+    private static let notWatching = ControlFault(
+        "not_watching", "the lane is not watched now; try again in a moment")
 }

@@ -52,6 +52,7 @@ public struct ControlView: Sendable {
                 write(rolloutInto: &json)
             }
         case .state: return whole { write(state: &$0) }
+        case .outbox, .release, .discard: throw ControlFault("not_watching", "the lane is not watched now")
         }
     }
 
@@ -63,7 +64,7 @@ public struct ControlView: Sendable {
         throw ControlFault("unknown_rule", "no rule \"\(shown)\"; \(way)")
     }
 
-    private func whole(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
+    func whole(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
             json.member("ok", true)

@@ -64,8 +64,8 @@ public struct TopicComparison: Sendable {
                     what:
                         "it has \(partitions.count) partition\(partitions.count == 1 ? "" : "s"), not \(needed.partitions)",
                     why:
-                        "any number is good, as long as it stays: with another number lanes move to other partitions, and "
-                        + "consumers may see a lane's later message first",
+                        "any number is good, as long as it stays: lanes that have written keep their partitions, but whoever "
+                        + "looks for a lane by its key then looks in the wrong one, and hears of new partitions late",
                     remedy: "leave the topic alone; say topic_settings: {topics: {\(needed.name): {partitions: "
                         + "\(partitions.count)}}} so that it is expected"))
         }

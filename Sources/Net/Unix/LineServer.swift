@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import Loop
 
-/// A Unix stream socket that answers each line with a line, at once: for questions to the agent.
+/// A Unix stream socket that answers each line with a line: for questions to the agent.
 ///
 /// Every connection is bounded: the length of a line, the time without one, the time in which an answer is to be read;
 /// nothing more is read from a peer that has not taken its answer. Runs on the lane's thread, so answers must be quick to
@@ -43,12 +43,24 @@ import Loop
         }
     }
 
-    /// Lines: in = out (answered) + dropped (`oversized`, `incomplete`) + held (none: an answer is made at once).
+    /// Lines: in = out (answered) + dropped (`oversized`, `incomplete`, `gone`: nobody waits for the answer any more) + held
+    /// (the answer is being made).
     public struct Counts: Hashable, Sendable {
         public var `in` = 0
         public var out = 0
         public var dropped: [String: Int] = [:]
+        public var held = 0
     }
+
+    /// Who asks, as it was when it connected.
+    public struct Peer: Hashable, Sendable {
+        public var user: UInt32
+        public var group: UInt32
+        public var process: Int32
+    }
+
+    /// Gives the answer to a line, without its line feed: at once or later, once. The next line of the peer waits for it.
+    public typealias Reply = @LoopActor ([UInt8]) -> Void
 
     public private(set) var lines = Counts()
     /// Connections: in = out (closed by the peer) + dropped (`peer`, `limit`, `idle`, `stopped`) + open.
@@ -59,7 +71,7 @@ import Loop
     private static let shareOfThread = 0.1
 
     private let options: Options
-    private let answer: @LoopActor (UnsafeRawBufferPointer) -> [UInt8]
+    private let answer: @LoopActor (UnsafeRawBufferPointer, Peer, @escaping Reply) -> Void
     private let refusal: @LoopActor (String) -> [UInt8]
     private let remark: @LoopActor (Remark) -> Void
     private var listener: UnixListener?
@@ -73,15 +85,24 @@ import Loop
     ///   - answer: The answer to a line, without its line feed.
     ///   - refusal: What is said to a peer that may not ask, or whose line is none; without its line feed.
     ///   - remark: What the log should know; the same at most once in ten seconds.
-    public init(
+    public convenience init(
         _ options: Options, remark: @escaping @LoopActor (Remark) -> Void = { _ in },
         refusal: @escaping @LoopActor (String) -> [UInt8],
         answer: @escaping @LoopActor (UnsafeRawBufferPointer) -> [UInt8]
     ) {
+        self.init(options, remark: remark, refusal: refusal, answering: { line, _, reply in reply(answer(line)) })
+    }
+
+    /// - Parameter answering: The answer to a line of a peer, now or later; the line's bytes are there until it returns.
+    public init(
+        _ options: Options, remark: @escaping @LoopActor (Remark) -> Void = { _ in },
+        refusal: @escaping @LoopActor (String) -> [UInt8],
+        answering: @escaping @LoopActor (UnsafeRawBufferPointer, Peer, @escaping Reply) -> Void
+    ) {
         self.options = options
         self.remark = remark
         self.refusal = refusal
-        self.answer = answer
+        self.answer = answering
         bucket = TokenBucket(perSecond: options.answersPerSecond, now: 0)
     }
 
@@ -114,17 +135,24 @@ import Loop
 
     private final class Connection {
         let descriptor: Descriptor
+        let peer: Peer
         var framer: LineFramer
         var output: [UInt8] = []
         var written = 0
         var deadline: EventLoop.Deadline?
         /// Its next line waits for its turn.
         var isWaiting = false
+        /// The line whose answer is being made; the number of those before it.
+        var isAnswering = false
+        var answers = 0
+        /// `answering` has not returned yet.
+        var isBeingAsked = false
         var isEnding = false
         var interest: EventLoop.Readiness = .readable
 
-        init(_ descriptor: consuming Descriptor, lineBytes: Int) {
+        init(_ descriptor: consuming Descriptor, _ peer: Peer, lineBytes: Int) {
             self.descriptor = descriptor
+            self.peer = peer
             framer = LineFramer(limit: lineBytes)
         }
 
@@ -168,7 +196,8 @@ import Loop
             tell("limit", Remark("too many connections", ["limit": "\(options.connections)"]))
             return refuse(descriptor, "limit", "\(options.connections) connections are open, and no more are taken")
         }
-        let connection = Connection(descriptor, lineBytes: options.lineBytes)
+        let connection = Connection(
+            descriptor, Peer(user: peer.uid, group: peer.gid, process: peer.pid), lineBytes: options.lineBytes)
         do throws(SystemError) {
             try EventLoop.shared.watch(connection.descriptor.raw, for: .readable) { [weak self, weak connection] _ in
                 guard let self, let connection else { return }
@@ -193,6 +222,10 @@ import Loop
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         EventLoop.shared.unwatch(connection.descriptor.raw)
         if let deadline = connection.deadline { EventLoop.shared.cancel(deadline) }
+        if connection.isAnswering {
+            lines.held -= 1
+            lines.dropped["gone", default: 0] += 1
+        }
         if let reason { peers.dropped[reason, default: 0] += 1 } else { peers.out += 1 }
     }
 
@@ -218,7 +251,7 @@ import Loop
 
     /// Answers lines until the peer has to read, send, or wait.
     private func work(_ connection: Connection) {
-        while connection.isRead, !connection.isWaiting, !connection.isEnding {
+        while connection.isRead, !connection.isWaiting, !connection.isAnswering, !connection.isEnding {
             switch connection.framer.next() {
             case .line(let line):
                 guard takeToken() else {
@@ -242,9 +275,24 @@ import Loop
 
     private func reply(_ connection: Connection, _ line: UnsafeRawBufferPointer) {
         lines.in += 1
-        lines.out += 1
+        lines.held += 1
+        connection.isAnswering = true
+        connection.answers += 1
+        let number = connection.answers
         let began = Boottime.nanoseconds()
-        connection.output = answer(line) + [0x0A]
+        connection.isBeingAsked = true
+        answer(line, connection.peer) { [weak self, weak connection] bytes in
+            guard let self, let connection, isOpen(connection), connection.isAnswering, connection.answers == number
+            else { return }
+            connection.isAnswering = false
+            lines.held -= 1
+            lines.out += 1
+            connection.output = bytes + [0x0A]
+            guard !connection.isBeingAsked else { return }
+            setDeadline(connection)
+            ready(connection)
+        }
+        connection.isBeingAsked = false
         // An answer that took long to make counts as many: the lane's thread has other work.
         let seconds = Double(Boottime.nanoseconds() - began) / 1_000_000_000
         bucket.charge(seconds / Self.shareOfThread * Double(options.answersPerSecond))
@@ -288,9 +336,9 @@ import Loop
     /// What is watched for now; closes what is over.
     private func settle(_ connection: Connection) {
         guard isOpen(connection) else { return }
-        if connection.isEnding, connection.isRead { return close(connection, nil) }
+        if connection.isEnding, connection.isRead, !connection.isAnswering { return close(connection, nil) }
         let wanted: EventLoop.Readiness =
-            !connection.isRead ? .writable : connection.isWaiting ? [] : .readable
+            !connection.isRead ? .writable : connection.isWaiting || connection.isAnswering ? [] : .readable
         if wanted != connection.interest {
             connection.interest = wanted
             EventLoop.shared.setInterest(connection.descriptor.raw, wanted)

@@ -89,6 +89,25 @@ extension Metric {
     public static let outboxFailures = Metric(
         "lanewatch_outbox_failures_total", .counter, "Commits that failed, by reason", labels: ["reason"])
 
+    public static let outboxDropped = Metric(
+        "lanewatch_outbox_dropped_total", .counter,
+        "Messages given up before they were delivered: age, full, damaged; the stream tells which",
+        labels: ["topic", "reason"])
+    public static let outboxUsed = Metric(
+        "lanewatch_outbox_used_bytes", .gauge, "Bytes of the outbox that hold something")
+    public static let outboxLimit = Metric(
+        "lanewatch_outbox_limit_bytes", .gauge, "Past this many bytes in use messages are given up, or none is taken")
+    public static let outboxFile = Metric(
+        "lanewatch_outbox_file_bytes", .gauge, "Bytes of the outbox on the disk, by part: database, log, aside",
+        labels: ["part"])
+    public static let outboxTrouble = Metric(
+        "lanewatch_outbox_trouble", .gauge, "1 while the outbox takes no commits, by reason; absent while it does",
+        labels: ["reason"])
+    public static let outboxReplaced = Metric(
+        "lanewatch_outbox_replaced_total", .counter, "Databases that were damaged or gone, and were begun anew")
+    public static let outboxAside = Metric(
+        "lanewatch_outbox_aside_files", .gauge, "Damaged databases that were set aside and lie in the state folder")
+
     // Delivery.
     public static let handedOver = Metric(
         "lanewatch_delivery_handed_over_total", .counter, "Messages given to the producer; one sent again counts again")
@@ -102,6 +121,23 @@ extension Metric {
         "lanewatch_delivery_failures_total", .counter, "Failed delivery reports, by error", labels: ["error"])
     public static let deadLetters = Metric(
         "lanewatch_dead_letters_total", .counter, "Messages set aside because no broker will ever take them")
+    public static let quarantineMessages = Metric(
+        "lanewatch_quarantine_messages", .gauge, "Messages in quarantine, which no broker takes")
+    public static let quarantineBytes = Metric(
+        "lanewatch_quarantine_bytes", .gauge, "Bytes of the messages in quarantine")
+    public static let quarantineResolved = Metric(
+        "lanewatch_quarantine_resolved_total", .counter, "Messages that people took out of the quarantine",
+        labels: ["deed"])
+    public static let drainRate = Metric(
+        "lanewatch_drain_messages_per_second", .gauge, "How fast a backlog goes down; 0 without one")
+    public static let drainLeft = Metric(
+        "lanewatch_drain_left_seconds", .gauge, "Until a backlog is delivered, if it goes on like this; 0 without one")
+    public static let lostWakeUps = Metric(
+        "lanewatch_delivery_lost_wakeups_total", .counter,
+        "Messages found by the look every 10 s that no commit had told of: a fault of the agent")
+    public static let staleRestarts = Metric(
+        "lanewatch_producer_restarts_stale_total", .counter,
+        "Producers made anew because a message had no report for 2 min")
     public static let unreadable = Metric(
         "lanewatch_outbox_unreadable_total", .counter,
         "Messages that were kept and cannot be read any more: the database is damaged")
@@ -113,6 +149,18 @@ extension Metric {
         "lanewatch_delivery_seconds", .histogram(delays), "From the commit to the brokers' acknowledgement")
     public static let topicsHeld = Metric(
         "lanewatch_topics_held", .gauge, "Whether a topic is not being sent to", labels: ["topic", "reason"])
+    public static let linkState = Metric(
+        "lanewatch_kafka_link", .gauge, "1 for how the lane is connected with Kafka now, 0 for the rest",
+        labels: ["state"])
+    public static let linkFault = Metric(
+        "lanewatch_kafka_link_fault", .gauge,
+        "1 for why there is no link to Kafka; absent while there is one", labels: ["cause", "broker"])
+    public static let linkSince = Metric(
+        "lanewatch_kafka_link_since_seconds", .gauge, "Since when the link is as it is, as Unix time")
+    public static let linkFaults = Metric(
+        "lanewatch_kafka_link_faults_total", .counter, "Failed connections to brokers, by cause", labels: ["cause"])
+    public static let brokersUp = Metric(
+        "lanewatch_kafka_brokers_up", .gauge, "Brokers that are connected, by librdkafka's last statistics")
 
     // The agent itself.
     public static let build = Metric(
@@ -139,8 +187,11 @@ extension Metric {
         interventionsOpen, suppressed, droppedByGap, assumed, lateTimers, ruleLimits, ruleInfo, ruleFired, ruleActive,
         ruleLastFired, ruleVerdicts, verdictsStray, detection, rulesLoaded, reloads, rollbacks, trialRaised, trialLimit,
         outboxMessages, outboxOldest,
-        outboxCommits, outboxCommitSeconds, outboxFailures, handedOver, acknowledged, returned, inFlight,
-        deliveryFailures, deadLetters, unreadable, producerRestarts, acknowledgeDelay, deliveryDelay, topicsHeld, build,
+        outboxCommits, outboxCommitSeconds, outboxFailures, outboxDropped, outboxUsed, outboxLimit, outboxFile,
+        outboxTrouble, outboxReplaced, outboxAside, handedOver, acknowledged, returned, inFlight,
+        deliveryFailures, deadLetters, quarantineMessages, quarantineBytes, quarantineResolved, drainRate,
+        drainLeft, lostWakeUps, staleRestarts, unreadable, producerRestarts, acknowledgeDelay, deliveryDelay,
+        topicsHeld, linkState, linkFault, linkSince, linkFaults, brokersUp, build,
         health,
         wakeUps, logRecords, logDropped, pages, processCPU, processMemory, processDescriptors, processStart,
     ]

@@ -1,0 +1,119 @@
+// Made from docs/reference/*.schema.json by `make generate`; do not edit.
+
+/// The schemas of messages that came with this version, each a JSON text.
+enum ShippedSchemas {
+    static let all: [String] = [
+        // agent.started.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.agent.started.v1","$schema":"https://json-schema.org/draft/2020-12/\#
+        schema","properties":{"at":{"format":"date-time","type":"string"},"lane":{"type":"string"},"librdkaf\#
+        ka":{"type":"string"},"previous":{"description":"SHA-256 of the value of the lane's previous message\#
+         on the topic; 64 zeros for the first of an epoch","pattern":"^[0-9a-f]{64}$","type":"string"},"rule\#
+        s":{"pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"store":{"type":"string"},"version":{"type":"\#
+        string"}},"required":["previous","store","lane","version","librdkafka","rules","at"],"title":"The ag\#
+        ent began to watch","type":"object"}
+        """#,
+        // config.applied.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.config.applied.v1","$schema":"https://json-schema.org/draft/2020-12\#
+        /schema","properties":{"at":{"format":"date-time","type":"string"},"config":{"pattern":"^sha256:[0-9\#
+        a-f]{64}$","type":"string"},"lane":{"type":"string"},"previous":{"description":"SHA-256 of the value\#
+         of the lane's previous message on the topic; 64 zeros for the first of an epoch","pattern":"^[0-9a-\#
+        f]{64}$","type":"string"},"rules":{"description":"Digest of the rules in force","pattern":"^sha256:[\#
+        0-9a-f]{64}$","type":"string"},"store":{"type":"string"}},"required":["previous","store","lane","rul\#
+        es","config","at"],"title":"A configuration is in force","type":"object"}
+        """#,
+        // device.attached.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.device.attached.v1","$schema":"https://json-schema.org/draft/2020-1\#
+        2/schema","properties":{"at":{"format":"date-time","type":"string"},"class":{"type":"string"},"devic\#
+        e":{"description":"The configured role","type":"string"},"lane":{"type":"string"},"port":{"type":"st\#
+        ring"},"rules":{"description":"Digest of the rules in force","pattern":"^sha256:[0-9a-f]{64}$","type\#
+        ":"string"},"store":{"type":"string"}},"required":["store","lane","rules","device","port","class","a\#
+        t"],"title":"A configured device is there","type":"object"}
+        """#,
+        // device.detached.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.device.detached.v1","$schema":"https://json-schema.org/draft/2020-1\#
+        2/schema","properties":{"at":{"format":"date-time","type":"string"},"class":{"type":"string"},"devic\#
+        e":{"description":"The configured role","type":"string"},"lane":{"type":"string"},"port":{"type":"st\#
+        ring"},"rules":{"description":"Digest of the rules in force","pattern":"^sha256:[0-9a-f]{64}$","type\#
+        ":"string"},"store":{"type":"string"}},"required":["store","lane","rules","device","port","class","a\#
+        t"],"title":"A configured device is gone","type":"object"}
+        """#,
+        // device.gap.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.device.gap.v1","$schema":"https://json-schema.org/draft/2020-12/sch\#
+        ema","properties":{"at":{"format":"date-time","type":"string"},"feed":{"enum":["evdev","hotplug","sc\#
+        reen","reach","unit","log","pos","agent","staff"]},"lane":{"type":"string"},"reason":{"type":"string\#
+        "},"rules":{"description":"Digest of the rules in force","pattern":"^sha256:[0-9a-f]{64}$","type":"s\#
+        tring"},"store":{"type":"string"},"subject":{"type":"string"}},"required":["store","lane","rules","f\#
+        eed","subject","reason","at"],"title":"A feed missed something: what happened in between was not see\#
+        n","type":"object"}
+        """#,
+        // intervention.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.intervention.v1","$schema":"https://json-schema.org/draft/2020-12/s\#
+        chema","allOf":[{"if":{"properties":{"state":{"const":"cleared"}}},"then":{"required":["clearedAt","\#
+        reason"]}}],"description":"Data of sco.intervention.raised.v1, .updated.v1 and .cleared.v1. Within v\#
+        1 no field is removed, retyped or made required.","properties":{"assumed":{"const":true,"description\#
+        ":"The state that lasted was not seen all the time: after a long gap it was found as it had been bef\#
+        ore"},"category":{"type":"string"},"clearedAt":{"format":"date-time","type":"string"},"evidence":{"i\#
+        tems":{"properties":{"at":{"format":"date-time","type":"string"},"attributes":{"additionalProperties\#
+        ":{"type":["string","integer"]},"type":"object"},"type":{"type":"string"}},"required":["at","type","\#
+        attributes"],"type":"object"},"maxItems":8,"type":"array"},"intervention":{"description":"UUIDv8; th\#
+        e same on every retry, restart and replay","pattern":"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0\#
+        -9a-f]{3}-[0-9a-f]{12}$","type":"string"},"key":{"additionalProperties":{"type":"string"},"descripti\#
+        on":"The values of the rule's same","type":"object"},"lane":{"type":"string"},"lateBy":{"description\#
+        ":"Milliseconds after its deadline that the timer of this very message fired, where it was late","mi\#
+        nimum":0,"type":["integer","null"]},"phase":{"description":"The last pos.state; null before the firs\#
+        t","type":["string","null"]},"raisedAt":{"format":"date-time","type":"string"},"reason":{"enum":["cl\#
+        ear_when","clear_after","answered","state_ended","resync","rule_changed","rule_removed"]},"remoteRes\#
+        olvable":{"description":"An attendant can resolve it without walking","type":"boolean"},"repeats":{"\#
+        minimum":0,"type":"integer"},"revision":{"minimum":1,"type":"integer"},"rule":{"pattern":"^[A-Za-z0-\#
+        9_][A-Za-z0-9_-]*$","type":"string"},"rules":{"pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"se\#
+        verity":{"enum":["info","warning","critical"]},"shadow":{"const":true,"description":"A rule in shado\#
+        w mode raised it: it calls nobody. Absent otherwise"},"state":{"enum":["raised","updated","cleared"]\#
+        },"store":{"type":"string"},"title":{"type":"string"},"view":{"type":"string"}},"required":["interve\#
+        ntion","rule","category","severity","title","store","lane","phase","key","state","revision","repeats\#
+        ","raisedAt","evidence","remoteResolvable","view","rules","lateBy"],"title":"An intervention: a cust\#
+        omer who cannot go on","type":"object"}
+        """#,
+        // lane.state.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.lane.state.v1","$schema":"https://json-schema.org/draft/2020-12/sch\#
+        ema","properties":{"at":{"format":"date-time","type":"string"},"devices":{"additionalProperties":{"t\#
+        ype":"boolean"},"description":"Role to whether it is there","type":"object"},"lane":{"type":"string"\#
+        },"open":{"items":{"properties":{"intervention":{"type":"string"},"raisedAt":{"format":"date-time","\#
+        type":"string"},"rule":{"type":"string"},"severity":{"enum":["info","warning","critical"]}},"require\#
+        d":["intervention","rule","severity","raisedAt"],"type":"object"},"type":"array"},"rules":{"pattern"\#
+        :"^sha256:[0-9a-f]{64}$","type":"string"},"store":{"type":"string"},"version":{"type":"string"}},"re\#
+        quired":["store","lane","at","open","devices","rules","version"],"title":"What the lane is like now"\#
+        ,"type":"object"}
+        """#,
+        // rules.applied.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.rules.applied.v1","$schema":"https://json-schema.org/draft/2020-12/\#
+        schema","properties":{"at":{"format":"date-time","type":"string"},"count":{"minimum":0,"type":"integ\#
+        er"},"lane":{"type":"string"},"previous":{"description":"SHA-256 of the value of the lane's previous\#
+         message on the topic; 64 zeros for the first of an epoch","pattern":"^[0-9a-f]{64}$","type":"string\#
+        "},"rules":{"pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"store":{"type":"string"}},"required"\#
+        :["previous","store","lane","rules","count","at"],"title":"A rule set is in force","type":"object"}
+        """#,
+        // rules.rolled-back.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.rules.rolled-back.v1","$schema":"https://json-schema.org/draft/2020\#
+        -12/schema","properties":{"at":{"format":"date-time","type":"string"},"from":{"description":"Digest \#
+        of the set that was rolled back","pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"lane":{"type":"\#
+        string"},"limit":{"description":"More than so many were too many","minimum":1,"type":"integer"},"pre\#
+        vious":{"description":"SHA-256 of the value of the lane's previous message on the topic; 64 zeros fo\#
+        r the first of an epoch","pattern":"^[0-9a-f]{64}$","type":"string"},"raised":{"description":"Interv\#
+        entions that the set raised","minimum":1,"type":"integer"},"rules":{"description":"Digest of the rul\#
+        es in force","pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"seconds":{"description":"How long i\#
+        t was in force","minimum":0,"type":"integer"},"store":{"type":"string"},"to":{"description":"Digest \#
+        of the set that is in force again","pattern":"^sha256:[0-9a-f]{64}$","type":"string"}},"required":["\#
+        previous","store","lane","rules","from","to","raised","limit","seconds","at"],"title":"A new rule se\#
+        t raised far too much and the one before is in force again","type":"object"}
+        """#,
+    ]
+}

@@ -1,0 +1,103 @@
+import Foundation
+
+/// A record of a topic's log as a reader outside of the project, kcat, gives it; of its value only what is judged.
+public struct Record: Hashable, Sendable {
+    public enum Kind: String, Sendable { case raised, updated, cleared, withheld, dropped, other }
+
+    public var partition: Int
+    public var offset: Int
+    public var source: String
+    public var id: String
+    public var kind: Kind
+    /// `ce_sequence`: epoch and number in the epoch.
+    public var epoch: Int
+    public var seq: Int
+    /// Of the signal that made it; nil where the value names none.
+    public var number: Int?
+    /// The sequences that a message of the kind `dropped` tells of, in its own epoch: given up, or not readable any more.
+    public var told: ClosedRange<Int>?
+
+    public init(
+        partition: Int = 0, offset: Int, source: String = "/stores/0042/lanes/1", id: String, kind: Kind,
+        epoch: Int = 1, seq: Int, number: Int?
+    ) {
+        self.partition = partition
+        self.offset = offset
+        self.source = source
+        self.id = id
+        self.kind = kind
+        self.epoch = epoch
+        self.seq = seq
+        self.number = number
+    }
+
+    /// A line that kcat wrote by `format`; nil where it is none.
+    public init?(line: ArraySlice<UInt8>) {
+        let parts = line.split(separator: 9, maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count == 4, let partition = Int(String(decoding: parts[0], as: UTF8.self)),
+            let offset = Int(String(decoding: parts[1], as: UTF8.self))
+        else { return nil }
+        self.partition = partition
+        self.offset = offset
+        var headers: [Substring: Substring] = [:]
+        let text = String(decoding: parts[2], as: UTF8.self)
+        for header in text.split(separator: ",") {
+            guard let equals = header.firstIndex(of: "=") else { continue }
+            headers[header[..<equals]] = header[header.index(after: equals)...]
+        }
+        let sequence = headers["ce_sequence"] ?? ""
+        guard sequence.count == 20, let epoch = Int(sequence.dropLast(14)), let seq = Int(sequence.suffix(14)) else {
+            return nil
+        }
+        self.epoch = epoch
+        self.seq = seq
+        source = String(headers["ce_source"] ?? "")
+        id = String(headers["ce_id"] ?? "")
+        let type = (headers["ce_type"] ?? "").split(separator: ".")
+        kind = type.count > 2 ? Kind(rawValue: String(type[2])) ?? .other : .other
+        number = Ledger.number(in: parts[3])
+        if kind == .dropped { told = Self.told(String(decoding: parts[3], as: UTF8.self)) }
+    }
+
+    private static func told(_ value: String) -> ClosedRange<Int>? {
+        let ends = ["\"first\":\"", "\"last\":\""].compactMap { name -> Int? in
+            value.range(of: name).flatMap { Int(value[$0.upperBound...].prefix(20).suffix(14)) }
+        }
+        guard ends.count == 2, ends[0] <= ends[1] else { return nil }
+        return ends[0]...ends[1]
+    }
+
+    static let format = "%p\t%o\t%h\t%s\n"
+}
+
+/// Reads a topic from its beginning to its end.
+public enum LogReader {
+    /// - Parameter lane: whose records alone are wanted; of all lanes where it is nil.
+    /// - Throws: what kcat said, or that a record is none of ours.
+    public static func records(_ bootstrap: String, _ topic: String, of lane: String? = nil) throws -> [Record] {
+        let result = try Command.run(
+            [
+                "timeout", "-k", "5", "120", "kcat", "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q",
+                "-X", "broker.address.family=v4", "-X", "fetch.wait.max.ms=10", "-X",
+                "topic.metadata.refresh.interval.ms=500",
+                "-f", Record.format,
+            ])
+        guard result.code == 0 else { throw Fault("kcat \(topic): exit \(result.code): \(result.errors)") }
+        var records: [Record] = []
+        for line in result.output.split(separator: 10) {
+            guard let record = Record(line: line) else {
+                throw Fault(
+                    "\(topic) holds what is no message of an agent: \(String(decoding: line.prefix(200), as: UTF8.self))"
+                )
+            }
+            if lane.map({ record.source.hasSuffix("/lanes/\($0)") }) ?? true { records.append(record) }
+        }
+        return records
+    }
+}
+
+/// Why a run could not be made or judged: a fault of the bed, not of what is tested.
+public struct Fault: Error, CustomStringConvertible, Sendable {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,201 @@
+import Foundation
+import Lane
+import Loop
+import Testing
+
+@testable import Outbox
+
+/// A mount namespace of one's own, with a small file system in it: needs root or CAP_SYS_ADMIN.
+enum OwnDisk {
+    static let isAllowed: Bool = {
+        guard
+            let process = try? ProbeProcess([
+                "/usr/bin/unshare", "-m", "sh", "-c", "mount -t tmpfs tmpfs /mnt && echo yes",
+            ])
+        else { return false }
+        return process.lines() == ["yes"]
+    }()
+    static let refusal: Comment = "mount namespaces are refused here (unshare -m): run as root to test them"
+
+    /// Runs `outbox-probe obey` on a disk of `size` below `folder`.
+    static func run(
+        _ folder: Folder, size: String, limit: Int64 = 512 << 20, hold: Bool = false, prepare: String = "true",
+        _ commands: [String]
+    ) throws -> [String] {
+        let disk = folder.path + "/disk"
+        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
+        let script = """
+            mount -t tmpfs -o size=\(size) tmpfs "$0" && cd "$0" && \(prepare) && \
+            exec env \(hold ? "HOLD=1" : "X=1") "$@"
+            """
+        let process = try ProbeProcess(
+            [
+                "/usr/bin/unshare", "-m", "sh", "-c", script, disk, try ProbeProcess.path, "obey", disk + "/state",
+                "\(limit)",
+            ] + commands)
+        return process.lines()
+    }
+}
+
+@Suite(.enabled(if: OwnDisk.isAllowed, OwnDisk.refusal), .serialized, .timeLimit(.minutes(5))) struct DiskTests {
+    /// ENOSPC for real, at a place that nobody chose: what was answered is there, and it goes on by itself.
+    @Test(arguments: [1500, 1800, 2300]) func aFullDiskHoldsAndGoesOnByItself(kilobytes: Int) throws {
+        let folder = try Folder()
+        let lines = try OwnDisk.run(
+            folder, size: "3m",
+            prepare: "head -c \(kilobytes)k /dev/zero > filler",
+            ["commit 5000 700 t", "state", "sh rm filler", "commit 100 700 t", "state", "list t", "reopen", "list t"])
+        let stop = try #require(lines.first { $0.hasPrefix("error disk_full after ") }, "\(lines)")
+        let before = try #require(stop.split(separator: " ").last.flatMap { Int($0) })
+        #expect(lines[2].hasPrefix("state disk_full: ") && lines[2].contains("free some space"), "\(lines)")
+        #expect(lines[2].contains(folder.path), "\(lines)")
+        #expect(lines[4] == "ok \(before + 100)" && lines[5] == "state ok", "\(lines)")
+        let list = "list 1-\(before + 100) \(before + 100) told 0"
+        #expect(lines.count == 9 && lines[6] == list && lines[8] == list, "\(lines)")
+    }
+
+    @Test func aFolderThatMayOnlyBeReadIsSaidAtTheStart() throws {
+        let folder = try Folder()
+        let lines = try OwnDisk.run(
+            folder, size: "8m", prepare: "mkdir -m 700 state && mount -o remount,ro \"$0\"", ["commit 1 10 t"])
+        #expect(lines.first?.hasPrefix("error read_only: ") == true && lines[0].contains("read-only"), "\(lines)")
+        #expect(lines[0].contains("state") && lines.last == "closed", "\(lines)")
+    }
+
+    /// A file system that turns read-only under an agent lets go of it, and the agent goes on when it is writable again.
+    @Test func aFileSystemThatTurnsReadOnly() throws {
+        let folder = try Folder()
+        // A disk that is taken away, put back read-only, and made writable: what an operator sees who repairs it.
+        let lines = try OwnDisk.run(
+            folder, size: "8m",
+            [
+                "commit 20 500 t",
+                "sh mount --bind -o ro . . 2>/dev/null; mount -o remount,bind,ro \"$PWD\" || mount -o remount,ro \"$PWD\"; true",
+                "commit 1 10 t", "state", "list t",
+            ])
+        #expect(lines.first?.hasPrefix("opened") == true && lines.contains("ok 20"), "\(lines)")
+        #expect(lines.last?.hasPrefix("list 1-2") == true, "\(lines)")
+    }
+
+    /// Past the limit it drops, on a real disk, and each sequence is there or told of.
+    @Test func pastTheLimitItLivesOn() throws {
+        let folder = try Folder()
+        let lines = try OwnDisk.run(
+            folder, size: "24m", limit: 2 << 20,
+            ["commit 1500 1000 health", "commit 4000 1000 t", "list health", "list t", "state", "reopen", "list t"])
+        #expect(lines[1] == "ok 1500" && lines[2] == "ok 4000" && lines[5] == "state ok", "\(lines)")
+        #expect(!lines.contains { $0.hasPrefix("hole") }, "\(lines)")
+        #expect(lines[3] == "list 1-1500 1 told 1500", "\(lines)")
+        #expect(lines[4].hasPrefix("list 1-4000 ") && lines[4] == lines[7], "\(lines)")
+    }
+
+    @Test func withHoldNothingIsGivenUp() throws {
+        let folder = try Folder()
+        let lines = try OwnDisk.run(
+            folder, size: "24m", limit: 1 << 20, hold: true, ["commit 5000 1000 health", "state", "list health"])
+        #expect(lines[1].hasPrefix("error full after ") && lines[2].hasPrefix("state full: "), "\(lines)")
+        let kept = lines[1].split(separator: " ").last ?? ""
+        #expect(lines[3] == "list 1-\(kept) \(kept) told 0", "\(lines)")
+    }
+}
+
+@Suite(.serialized) struct LogAndRoomTests {
+    /// Somebody reads without an end: the log cannot begin anew, and is bounded.
+    @Test func aLogHeldByAReaderIsBounded() async throws {
+        let folder = try Folder()
+        let outbox = try folder.open(maximumLogBytes: 1 << 20)
+        _ = try await outbox.commit(Commit(events: [event("t")]))
+        var reader: Database? = try Database(path: folder.database, readOnly: true)
+        let rows = try #require(try reader?.prepare("SELECT * FROM run"))
+        #expect(try rows.step())
+        var refusal: OutboxError?
+        var taken = 1
+        while refusal == nil, taken < 2000 {
+            do { taken += try await outbox.commit(Commit(events: [event("t", filler(taken))])).added } catch {
+                refusal = error
+            }
+        }
+        #expect(refusal?.code == .logFull && refusal?.isRetriable == true)
+        #expect(refusal?.description.contains("outbox.sqlite-wal") == true)
+        #expect(outbox.state.trouble?.code == .logFull)
+        #expect(StateFolder.bytes(of: folder.database + "-wal") < 2 << 20)
+        rows.reset()
+        reader = nil
+        #expect(try await outbox.commit(Commit(events: [event("t")])).heads["t"]?.seq == Int64(taken + 1))
+        #expect(outbox.state.trouble == nil)
+        #expect(try await outbox.all("t", limit: 500).count == taken + 1)
+    }
+
+    @Test func roomGoesBackToTheDiskAfterADrain() async throws {
+        let folder = try Folder()
+        let outbox = try folder.open()
+        let body = filler(1, bytes: 20_000)
+        for _ in 1...60 { _ = try await outbox.commit(Commit(events: (0..<20).map { _ in event("t", body) })) }
+        try await outbox.checkpointForTest()
+        let full = StateFolder.bytes(of: folder.database)
+        #expect(full > 20 << 20)
+        try await outbox.settle([Mark(topic: "t", position: Position(epoch: outbox.epoch, seq: 1190))])
+        // Steps are calls behind this one: each call here lets one of them through.
+        var rounds = 0
+        while await outbox.isVacuuming, rounds < 5000 {
+            rounds += 1
+            await Task.yield()
+        }
+        try await outbox.checkpointForTest()
+        #expect(StateFolder.bytes(of: folder.database) < 6 << 20 && outbox.state.vacuumedPages > 3000)
+        #expect(try await outbox.all("t").map(\.position.seq) == Array(1191...1200))
+    }
+
+    /// A commit that comes while room is given back waits for a step or two, whatever there is to give back.
+    @Test func givingRoomBackStallsNoCommit() async throws {
+        let folder = try Folder()
+        let outbox = try folder.open()
+        let body = filler(1, bytes: 20_000)
+        func commits(_ count: Int, while isMore: () async -> Bool) async throws -> (times: [Int64], pages: [Int]) {
+            var (times, pages): ([Int64], [Int]) = ([], [])
+            while times.count < count, await isMore() {
+                let (began, before) = (Boottime.monotonicNanoseconds(), outbox.state.vacuumedPages)
+                _ = try await outbox.commit(Commit(events: [event("u", filler(times.count))]))
+                times.append(Boottime.monotonicNanoseconds() - began)
+                pages.append(outbox.state.vacuumedPages - before)
+            }
+            return (times.sorted(), pages)
+        }
+        let (without, _) = try await commits(300) { true }
+        for _ in 1...100 { _ = try await outbox.commit(Commit(events: (0..<20).map { _ in event("t", body) })) }
+        try await outbox.settle([Mark(topic: "t", position: Position(epoch: outbox.epoch, seq: 2000))])
+        #expect(await outbox.isVacuuming)
+        let (with, pages) = try await commits(5000) { await outbox.isVacuuming }
+        #expect(with.count >= 20)
+        // Steps that ran while this test itself was waiting for its turn count too: so of most commits, not of all.
+        #expect(pages.sorted()[pages.count / 2] <= 2 * Outbox.vacuumPages, "\(pages)")
+        let (usual, slow) = (without[without.count * 99 / 100], with[with.count * 99 / 100])
+        print(
+            "p99 of a commit: \(usual / 1000) us without, \(slow / 1000) us while room is given back, of \(with.count)")
+        #expect(slow < max(usual, 1_000_000) * 50)
+    }
+
+    @Test func aFileOfAnEarlierVersionGetsReadyToGiveRoomBack() async throws {
+        let folder = try Folder()
+        try FileManager.default.createDirectory(atPath: folder.state, withIntermediateDirectories: true)
+        do {
+            let old = try Database(path: folder.database)
+            try old.run("PRAGMA journal_mode = WAL")
+            try old.transaction { () throws(SQLiteFault) in
+                try Schema.first(old)
+                try Schema.runsOfMessages(old)
+                try old.run("PRAGMA user_version = 2")
+            }
+            #expect(try old.integer("PRAGMA auto_vacuum") == 0)
+        }
+        let outbox = try folder.open()
+        _ = try await outbox.commit(Commit(events: [event("t")]))
+        #expect(try await outbox.vacuumModeForTest() == 2)
+        await outbox.close()
+        #expect(try await folder.open().all("t").count == 1)
+    }
+}
+
+extension Outbox {
+    func vacuumModeForTest() throws -> Int64 { try current().database.integer("PRAGMA auto_vacuum") }
+}
