@@ -202,7 +202,7 @@ import YAML
         guard let settings = configuration.control else { return }
         do throws(FeedError) {
             let desk = OutboxDesk(
-                outbox, limitBytes: configuration.outboxBytes,
+                outbox, limitBytes: configuration.outbox.maximumBytes,
                 changers: try ControlSocket.rule(settings.changeUsers, settings.changeGroups),
                 pump: { [weak self] in self?.pump }, runner: { [weak self] in self?.runner }, log: log)
             let control = try ControlSocket(settings, outbox: desk, log: log) { [weak self] in self?.controlView }

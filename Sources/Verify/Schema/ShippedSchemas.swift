@@ -91,6 +91,55 @@ enum ShippedSchemas {
         quired":["store","lane","at","open","devices","rules","version"],"title":"What the lane is like now"\#
         ,"type":"object"}
         """#,
+        // message.discarded.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.message.discarded.v1","$schema":"https://json-schema.org/draft/2020\#
+        -12/schema","properties":{"at":{"format":"date-time","type":"string"},"id":{"description":"ce_id of \#
+        the message","pattern":"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$","type":"stri\#
+        ng"},"lane":{"type":"string"},"previous":{"description":"SHA-256 of the value of the lane's previous\#
+         message on the topic; 64 zeros for the first of an epoch","pattern":"^[0-9a-f]{64}$","type":"string\#
+        "},"rules":{"description":"Digest of the rules in force","pattern":"^sha256:[0-9a-f]{64}$","type":"s\#
+        tring"},"sequence":{"description":"ce_sequence that the message had, and its substitute has","patter\#
+        n":"^[0-9]{20}$","type":"string"},"store":{"type":"string"},"topic":{"description":"Where it was to \#
+        go","maxLength":249,"minLength":1,"type":"string"},"type":{"description":"ce_type of the message","t\#
+        ype":"string"},"uid":{"description":"Who did it: the user's number as the kernel tells it (SO_PEERCR\#
+        ED), or that of the process without an agent","minimum":0,"type":"integer"},"user":{"description":"T\#
+        he name of that user on the lane, where it has one","type":"string"},"why":{"description":"The reaso\#
+        n that was given","maxLength":500,"minLength":3,"type":"string"}},"required":["previous","store","la\#
+        ne","rules","id","topic","sequence","type","uid","why","at"],"title":"A message of the quarantine wa\#
+        s thrown away","type":"object"}
+        """#,
+        // message.released.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.message.released.v1","$schema":"https://json-schema.org/draft/2020-\#
+        12/schema","properties":{"at":{"format":"date-time","type":"string"},"id":{"description":"ce_id of t\#
+        he message","pattern":"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$","type":"strin\#
+        g"},"lane":{"type":"string"},"previous":{"description":"SHA-256 of the value of the lane's previous \#
+        message on the topic; 64 zeros for the first of an epoch","pattern":"^[0-9a-f]{64}$","type":"string"\#
+        },"rules":{"description":"Digest of the rules in force","pattern":"^sha256:[0-9a-f]{64}$","type":"st\#
+        ring"},"sequence":{"description":"ce_sequence that the message had, and its substitute has","pattern\#
+        ":"^[0-9]{20}$","type":"string"},"store":{"type":"string"},"topic":{"description":"Where it was to g\#
+        o","maxLength":249,"minLength":1,"type":"string"},"type":{"description":"ce_type of the message","ty\#
+        pe":"string"},"uid":{"description":"Who did it: the user's number as the kernel tells it (SO_PEERCRE\#
+        D), or that of the process without an agent","minimum":0,"type":"integer"},"user":{"description":"Th\#
+        e name of that user on the lane, where it has one","type":"string"}},"required":["previous","store",\#
+        "lane","rules","id","topic","sequence","type","uid","at"],"title":"A message of the quarantine is se\#
+        nt again","type":"object"}
+        """#,
+        // message.withheld.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.message.withheld.v1","$schema":"https://json-schema.org/draft/2020-\#
+        12/schema","properties":{"bytes":{"description":"Of the value of the message","minimum":0,"type":"in\#
+        teger"},"id":{"description":"ce_id of the message","pattern":"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[\#
+        0-9a-f]{4}-[0-9a-f]{12}$","type":"string"},"lane":{"type":"string"},"previous":{"description":"On a \#
+        chained topic: the link of the message that is withheld","pattern":"^[0-9a-f]{64}$","type":"string"}\#
+        ,"reason":{"description":"The broker's error: MSG_SIZE_TOO_LARGE","type":"string"},"rules":{"descrip\#
+        tion":"As the message that is withheld has it","pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"s\#
+        ha256":{"description":"Of the value of the message. On a chained topic the next message's previous i\#
+        s this","pattern":"^[0-9a-f]{64}$","type":"string"},"store":{"type":"string"},"withheld":{"descripti\#
+        on":"ce_type of the message","type":"string"}},"required":["id","withheld","reason","bytes","sha256"\#
+        ],"title":"Stands in the place of a message that no broker takes","type":"object"}
+        """#,
         // rules.applied.v1.schema.json
         #"""
         {"$id":"urn:lanewatch:schema:sco.rules.applied.v1","$schema":"https://json-schema.org/draft/2020-12/\#
