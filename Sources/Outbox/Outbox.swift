@@ -168,6 +168,7 @@ public actor Outbox {
         if !dropping.topics.isEmpty { result.fresh.removeAll { dropping.topics.contains($0.topic) } }
         result.notices = takeNotices()
         opened.lastSignal = max(opened.lastSignal, commit.journal.last?.number ?? 0, commit.snapshot?.number ?? 0)
+        if hasChanges || commit.durability == .full { opened.noteMark() }
         if !opened.isInPlace { try recreateCommitted(opened) }
         result.isRewritten = isRewriteUntold
         isRewriteUntold = false

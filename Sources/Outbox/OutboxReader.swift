@@ -73,8 +73,7 @@ public final class OutboxReader {
     public func contents(listing: Int) throws(OutboxError) -> OutboxContents {
         var contents = OutboxContents()
         contents.epoch = epoch
-        var status = stat()
-        if stat(path, &status) == 0 { contents.fileBytes = Int64(status.st_size) }
+        contents.fileBytes = OutboxContents.bytes(of: path)
         try reading { () throws(SQLiteFault) in
             contents.depths = try depths()
             contents.quarantine = try database.quarantineSize()

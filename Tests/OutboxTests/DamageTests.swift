@@ -111,20 +111,25 @@ import Testing
             let folder = try Folder()
             var outbox: Outbox? = try folder.open()
             try await fill(try #require(outbox), 1...40)
+            let epoch = try #require(outbox).epoch
             let log = try Data(contentsOf: URL(fileURLWithPath: folder.database + "-wal"))
             let file = try Data(contentsOf: URL(fileURLWithPath: folder.database))
             await outbox?.close()
             outbox = nil
             var random = Seeded(state: seed)
             try file.write(to: URL(fileURLWithPath: folder.database))
-            try log.prefix(Int.random(in: 0...log.count, using: &random)).write(
-                to: URL(fileURLWithPath: folder.database + "-wal"))
+            let cut = Int.random(in: 0...log.count, using: &random)
+            try log.prefix(cut).write(to: URL(fileURLWithPath: folder.database + "-wal"))
             try? FileManager.default.removeItem(atPath: folder.database + "-shm")
             let again = try folder.open()
             let seqs = try await again.all("t").map(\.position.seq)
             #expect(seqs == (0..<seqs.count).map { Int64($0 + 1) })
             let recovered = try await again.recover()
-            #expect(recovered.lastSignal == Int64(seqs.count) || again.takeReplacements().count == 1)
+            let replacements = again.takeReplacements()
+            #expect(recovered.lastSignal == Int64(seqs.count) || replacements.count == 1)
+            #expect(replacements.allSatisfy { ($0.aside != nil) == (cut > 0) })
+            // Numbers that were given once are not given again: what comes next is in a new epoch, and the alarm tells.
+            #expect((again.epoch > epoch) == (seqs.count < 40) && replacements.count == (seqs.count < 40 ? 1 : 0))
         }
     }
 

@@ -93,10 +93,10 @@ public struct Doctor: Sendable {
         guard statvfs(folder, &facts) == 0 else { return add(check, .ok, "can be written") }
         let free = Int64(facts.f_bavail) * Int64(facts.f_frsize)
         let sentence = "can be written, \(free >> 20) MiB free"
-        if free < configuration.outboxBytes {
+        if free < configuration.outbox.maximumBytes {
             add(
                 check, .warn, sentence,
-                "the outbox may grow to \(configuration.outboxBytes >> 20) MiB (outbox.max_mib): make room, or allow it less"
+                "the outbox may grow to \(configuration.outbox.maximumBytes >> 20) MiB (outbox.max_mib): make room, or allow it less"
             )
         } else {
             add(check, .ok, sentence)
