@@ -8,7 +8,7 @@ KAFKA_TESTS := RealKafka
 # Where tests put the messages that they have read, for public validators.
 RECORDS := $(CURDIR)/.build/records
 
-.PHONY: help setup demo build release test unit test-kafka test-librdkafka faults scenarios bench fuzz format check docs generate install clean
+.PHONY: help setup demo build release test unit test-kafka test-librdkafka faults scenarios bench fuzz format check docs generate release-schemas install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -79,11 +79,15 @@ check: ## Format, lint and documentation checks
 generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions
 	LANEWATCH_GENERATE=1 swift test -j 2 --filter Generated
 
+release-schemas: ## When a version goes out: keep its schemas, which later ones must not break
+	LANEWATCH_RELEASE=1 swift test -j 2 --filter ContractTests
+
 install: release ## Install below PREFIX (/usr), DESTDIR honoured
 	install -D -m 755 .build-release/release/lanewatch $(DESTDIR)$(PREFIX)/bin/lanewatch
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch/rules $(wildcard rules/*.yaml)
 	install -D -m 644 docs/reference/lanewatch.yaml $(DESTDIR)$(PREFIX)/share/lanewatch/lanewatch.yaml
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch docs/reference/rules.schema.json docs/reference/tests.schema.json
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch/schemas $(wildcard docs/reference/*.v*.schema.json)
 	install -D -m 644 systemd/lanewatch.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lanewatch.service
 	install -D -m 644 systemd/lanewatch.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lanewatch.conf
 	install -D -m 644 systemd/60-lanewatch.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-lanewatch.rules

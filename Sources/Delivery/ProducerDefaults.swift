@@ -13,7 +13,8 @@ public enum ProducerDefaults {
             "enable.gapless.guarantee": "true",
             // The outbox decides what is late: with any limit the oldest fail while younger ones go out.
             "message.timeout.ms": "0",
-            "linger.ms": "0",
+            // A group that is handed over goes out in one request or two: see docs/decisions/0011-linger.md.
+            "linger.ms": "0.5",
             "queue.buffering.max.messages": "2000",
             "queue.buffering.max.kbytes": "8192",
             "batch.num.messages": "500",
@@ -33,6 +34,9 @@ public enum ProducerDefaults {
             "topic.metadata.propagation.max.ms": "30000",
             // The partition that Java, Go and Python clients choose for the same key.
             "partitioner": "murmur2_random",
+            // A topic that is missing is made by somebody who knows how, not by brokers that are asked for it: librdkafka calls
+            // it a consumer's setting, and a producer follows it too (RealKafkaTopicsTests).
+            "allow.auto.create.topics": "false",
             "statistics.interval.ms": "10000",
             "log.connection.close": "false",
         ])
@@ -55,6 +59,9 @@ public enum ProducerDefaults {
         look("enable.gapless.guarantee", ["true"], "a refused message leaves a gap: later ones overtake it")
         look("message.timeout.ms", ["0"], "in a longer outage the oldest messages fail while younger ones go out")
         look("delivery.timeout.ms", ["0"], "in a longer outage the oldest messages fail while younger ones go out")
+        look(
+            "allow.auto.create.topics", ["false"],
+            "a topic that is missing may come into being with the brokers' defaults, often with one replica")
         look("partitioner", ["murmur2_random", "murmur2"], "other clients look for this lane in another partition")
         return found
     }

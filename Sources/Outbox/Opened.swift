@@ -52,7 +52,8 @@ final class Opened {
     let folder: StateFolder
     let database: Database
     let statements: Statements
-    let epoch: Int64
+    private(set) var epoch: Int64
+    private let mark: CommitMark
     /// Per topic, older epochs first; the current epoch's, where there is one, is last.
     var cursors: [String: [Cursor]] = [:]
     /// SHA-256 of the last value of each chained topic, in hexadecimal.
@@ -108,18 +109,21 @@ final class Opened {
             throw OutboxError(error, doing: "cannot open", path: path)
         }
         epoch = try Self.settleEpoch(database, folder, path)
+        mark = CommitMark(path: folder.markFile)
         self.folder = folder
         self.database = database
         file = StateFolder.file(at: path)
         log = StateFolder.file(at: folder.log)
         do throws(SQLiteFault) {
             if let found {
-                let salvaged = try Salvage.carry(from: found.aside, into: self)
+                let salvaged = Salvage.carry(from: found.aside, into: self)
+                folder.salvaged()
                 replacement = Replacement(
                     cause: found.cause, aside: found.aside, formerEpoch: formerEpoch, epoch: epoch,
                     salvaged: salvaged, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
             }
             try load(inFlight: configuration.inFlight)
+            try lookAtMark(formerEpoch)
         } catch { throw OutboxError(error, doing: "cannot read", path: path) }
     }
 
@@ -144,10 +148,11 @@ final class Opened {
             let whole = folder.isSuspect || folder.databaseBytes <= configuration.checkedBytes
             let database = try open(path, whole: whole)
             folder.clearSuspicion()
-            return (database, nil)
+            // Killed, or without room on the disk, before it was done.
+            return (database, folder.unsalvaged.map { ("it was set aside before, and not read", $0) })
         } catch {
             guard error.isCorruption else { throw OutboxError(error, doing: "cannot open", path: path) }
-            let aside = try folder.moveAside()
+            let aside = try folder.moveAside(salvaging: true)
             do throws(SQLiteFault) { return (try open(path, whole: false), (error.message, aside)) } catch {
                 throw OutboxError(error, doing: "cannot begin", path: path)
             }
@@ -226,18 +231,51 @@ final class Opened {
                 if known != stored { try folder.rememberOrFault(stored) }
                 return stored
             }
-            let begun = CloudEvent.epoch(
-                madeAt: WallInstant(milliseconds: Boottime.wallMilliseconds()), after: max(known, stored))
-            // The file first: an epoch that was begun twice would use its numbers twice.
-            try folder.rememberOrFault(begun)
-            try database.transaction { () throws(SQLiteFault) in
-                try database.run("INSERT OR REPLACE INTO meta(key, value) VALUES ('epoch', '\(begun)')")
-                try database.run("DELETE FROM meta WHERE key LIKE 'chain.%'")
-            }
-            return begun
+            return try beginEpoch(database, folder, after: max(known, stored))
         } catch {
             throw OutboxError(error, doing: "cannot begin an epoch in", path: path)
         }
+    }
+
+    private static func beginEpoch(
+        _ database: Database, _ folder: StateFolder, after former: Int64
+    ) throws(SQLiteFault) -> Int64 {
+        let begun = CloudEvent.epoch(
+            madeAt: WallInstant(milliseconds: Boottime.wallMilliseconds()), after: former)
+        // The file first: an epoch that was begun twice would use its numbers twice.
+        try folder.rememberOrFault(begun)
+        try database.transaction { () throws(SQLiteFault) in
+            try database.run("INSERT OR REPLACE INTO meta(key, value) VALUES ('epoch', '\(begun)')")
+            try database.run("DELETE FROM meta WHERE key LIKE 'chain.%'")
+        }
+        return begun
+    }
+
+    // MARK: The mark
+
+    private var position: Int64 {
+        cursors.values.joined().reduce(lastSignal) { $0 + ($1.epoch == epoch ? $1.next - 1 : 0) }
+    }
+
+    /// Notes that what is in the database now is on disk.
+    func noteMark() { mark.note(CommitMark.Value(epoch: epoch, position: position)) }
+
+    /// A database that is behind its mark has lost commits that were answered: what it holds is sound and is kept, and what
+    /// comes now gets a new epoch.
+    private func lookAtMark(_ formerEpoch: Int64) throws(SQLiteFault) {
+        guard let noted = mark.value, noted.epoch == epoch, noted.position > position else { return }
+        var salvaged = Salvaged()
+        salvaged.messages = Int(clamping: cursors.values.joined().reduce(0) { $0 + $1.waiting })
+        // Signals and messages together: which they were, nobody knows any more.
+        salvaged.lost = Int(clamping: noted.position - position)
+        // Before anything is written: that goes over what is left of the log.
+        let aside = folder.copyLogAside()
+        epoch = try Self.beginEpoch(database, folder, after: epoch)
+        chains = [:]
+        replacement = Replacement(
+            cause: "the end of its log is missing: commits that were answered are gone", aside: aside,
+            formerEpoch: formerEpoch, epoch: epoch, salvaged: salvaged,
+            at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
     }
 
     /// Pages of the file that hold nothing.

@@ -3,7 +3,7 @@ import Glibc
 import Lane
 import Loop
 
-/// The folder of the agent's state: `outbox.sqlite`, `lock`, `epoch`. Mode 0700, files 0600.
+/// The folder of the agent's state: `outbox.sqlite`, `lock`, `epoch`, `mark`. Mode 0700, files 0600.
 ///
 /// Holding one holds the lock: one agent a folder. The lock goes with the value, and with the process however it ends.
 /// Source: flock(2).
@@ -14,6 +14,8 @@ final class StateFolder {
     var database: String { path + "/outbox.sqlite" }
     private var epochFile: String { path + "/epoch" }
     private var suspectFile: String { path + "/suspect" }
+    /// See `CommitMark`.
+    var markFile: String { path + "/mark" }
 
     init(_ path: String) throws(OutboxError) {
         lock = Descriptor(owning: try Self.takeLock(path))
@@ -88,11 +90,47 @@ final class StateFolder {
     var databaseBytes: Int64 { Self.bytes(of: database) }
     var log: String { database + "-wal" }
 
-    /// Moves the database and its log out of the way, and says where to. Never over a file that is there.
-    func moveAside() throws(OutboxError) -> String {
+    /// A name for what is set aside that no file has, nor has had its log.
+    private func freeAside() -> String {
         var stamp = Boottime.wallMilliseconds()
-        while access("\(database).damaged-\(stamp)", F_OK) == 0 { stamp += 1 }
-        let aside = "\(database).damaged-\(stamp)"
+        while ["", ".log"].contains(where: { access("\(database).damaged-\(stamp)\($0)", F_OK) == 0 }) { stamp += 1 }
+        return "\(database).damaged-\(stamp)"
+    }
+
+    /// Copies the log as it is, with what SQLite does not read of it and writes over next, and says where to; nil where
+    /// there is none, or no room. The open database is not touched: its locks lie on other files.
+    func copyLogAside() -> String? {
+        let from = lw_open(log, O_RDONLY | O_CLOEXEC, 0)
+        guard from >= 0 else { return nil }
+        let source = Descriptor(owning: from)
+        var chunk = [UInt8](repeating: 0, count: 1 << 18)
+        var count = read(source.raw, &chunk, chunk.count)
+        guard count > 0 else { return nil }
+        let aside = freeAside() + ".log"
+        let to = lw_open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard to >= 0 else { return nil }
+        let target = Descriptor(owning: to)
+        while count > 0 {
+            guard write(target.raw, chunk, count) == count else {
+                _ = unlink(aside)
+                return nil
+            }
+            count = read(source.raw, &chunk, chunk.count)
+        }
+        _ = fsync(target.raw)
+        sync()
+        return aside
+    }
+
+    /// Moves the database and its log out of the way, and says where to. Never over a file that is there.
+    /// - Parameter salvaging: What can be read of it is to be taken over: that is remembered until `salvaged`.
+    func moveAside(salvaging: Bool) throws(OutboxError) -> String {
+        let aside = freeAside()
+        if salvaging {
+            // A link holds its text in its inode: it can be made on a full disk.
+            _ = unlink(salvageLink)
+            guard symlink(aside, salvageLink) == 0 else { throw Self.refusal("cannot make \(salvageLink)") }
+        }
         guard rename(database, aside) == 0 else { throw Self.refusal("cannot move \(database) aside") }
         for suffix in ["-wal", "-shm"] { _ = rename(database + suffix, aside + suffix) }
         _ = unlink(suspectFile)
@@ -100,6 +138,19 @@ final class StateFolder {
         sync()
         return aside
     }
+
+    private var salvageLink: String { path + "/salvage" }
+
+    /// A file that was set aside, and from which nothing was taken over yet.
+    var unsalvaged: String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink(salvageLink, &buffer, buffer.count - 1)
+        guard count > 0 else { return nil }
+        let found = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return access(found, F_OK) == 0 ? found : nil
+    }
+
+    func salvaged() { _ = unlink(salvageLink) }
 
     // MARK: What lies in the folder
 

@@ -13,7 +13,7 @@ extension Table {
         "topic", short: "t", "TOPIC", repeats: true,
         help:
             "Read this topic. May be given more than once. Without it: those of the configuration and its rules, or with "
-            + "--brokers the cluster's sco.*.")
+            + "--brokers the cluster's sco.*, without the attendants' own.")
     static let verifyCompacted = Option(
         "compacted", "TOPIC", repeats: true,
         help: "Of this topic only each lane's last message need be there. The topic of lane states always is such.")

@@ -46,7 +46,7 @@ enum VerifyCommand {
             if let named = plan.topics {
                 topics = named
             } else {
-                topics = try consumer.topicNames().filter { $0.hasPrefix("sco.") }
+                topics = try consumer.topicNames().filter { $0.hasPrefix("sco.") && $0 != TopicNames().attendant }
             }
             if topics.isEmpty {
                 VerifyPlan.fault("the cluster has no topic that begins with \"sco.\": name one by --topic")

@@ -1,5 +1,6 @@
 import Agent
 import CommandLine
+import Delivery
 import Glibc
 import Kafka
 import Lane
@@ -86,21 +87,19 @@ struct VerifyPlan {
         }
         var settings = KafkaSettings.producer(configuration)
         settings.settings += [.init("client.id", "lanewatch-verify")] + more
-        return (settings, topics(configuration, named.rules), [configuration.topics.laneState])
+        let (all, compacted) = topics(configuration, named.rules)
+        return (settings, all, compacted)
     }
 
-    /// The configuration's topics, then those of its rules. Rules that cannot be read have none.
-    private static func topics(_ configuration: Configuration, _ rules: RuleFiles?) -> [String] {
-        var names = configuration.topics.all
-        if !configuration.topics.publishesShadow { names.removeAll { $0 == configuration.topics.shadow } }
-        let standard = TopicNames()
-        for rule in rules?.set.rules ?? [] {
-            for name in [rule.topic] + rule.escalations.map(\.topic)
-            where name != standard.interventions && name != standard.shadow {
-                names.append(name)
-            }
-        }
-        return unique(names)
+    /// The topics that lanes with this configuration and its rules write, and which of them are compacted. Rules that cannot
+    /// be read name none; the attendants' topic is written by others.
+    private static func topics(
+        _ configuration: Configuration, _ rules: RuleFiles?
+    ) -> (all: [String], compacted: [String]) {
+        guard let rules else { return (configuration.topics.all, [configuration.topics.laneState]) }
+        let needed = configuration.topicSettings.needed(configuration.topics, rules.set)
+            .filter { $0.purpose != .attendant }
+        return (needed.map(\.name), needed.filter { $0.cleanup == .compact }.map(\.name))
     }
 
     private static func schemas(_ arguments: Arguments) -> Schemas? {

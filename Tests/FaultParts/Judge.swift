@@ -74,7 +74,7 @@ public enum Judge {
         verdict.unexplained = max(0, verdict.doubledBefore - allowance.resends * allowance.window)
         if verdict.unexplained > 0 { verdict.note("\(verdict.doubledBefore) doubled, \(allowance.resends) resends") }
         judgeOrder(firsts, &verdict)
-        judgeSequences(firsts, allowance, &verdict)
+        judgeSequences(records, allowance, &verdict)
         judgeEffects(firsts, answered, allowance, &verdict)
         return verdict
     }
@@ -107,22 +107,29 @@ public enum Judge {
         }
     }
 
-    private static func judgeSequences(_ firsts: [Record], _ allowance: Allowance, _ verdict: inout Verdict) {
+    /// Over all records: one that comes again with a new number has not left a gap.
+    private static func judgeSequences(_ records: [Record], _ allowance: Allowance, _ verdict: inout Verdict) {
         var ids: [Allowance.Position: String] = [:]
+        var positions: [String: Allowance.Position] = [:]
         var highest: [Int: Int] = [:]
-        var lowest: [Int: Int] = [:]
-        for record in firsts {
+        for record in records {
             if let other = ids.updateValue(record.id, forKey: record.position), other != record.id {
                 verdict.doubledAfter += 1
                 verdict.note("\(record.position) is the sequence of \(other) and of \(record.id)")
             }
+            let first = positions[record.id, default: record.position]
+            positions[record.id] = first
+            // An engine that was set back says again what it said, with the same id, in the new epoch.
+            if first != record.position, first.epoch == record.epoch || allowance.mostEpochs == 1 {
+                verdict.doubledAfter += 1
+                verdict.note("\(record.id) has the sequences \(first) and \(record.position)")
+            }
             highest[record.epoch] = max(highest[record.epoch] ?? 0, record.seq)
-            lowest[record.epoch] = min(lowest[record.epoch] ?? Int.max, record.seq)
         }
+        let told = records.compactMap { record in record.told.map { (epoch: record.epoch, range: $0) } }
         verdict.epochs = highest.count
         verdict.strangeEpochs = max(0, highest.count - allowance.mostEpochs)
         if verdict.strangeEpochs > 0 { verdict.note("epochs \(highest.keys.sorted())") }
-        let told = firsts.compactMap { record in record.told.map { (epoch: record.epoch, range: $0) } }
         for (epoch, last) in highest {
             var first = 1
             if let from = allowance.from, from.epoch == epoch { first = from.seq }

@@ -44,9 +44,21 @@ public final class Ledger: Sendable {
 
     /// The number in the first code in `bytes` that follows `"code":"`, if there is one.
     public static func number(in bytes: ArraySlice<UInt8>) -> Int? {
-        guard let found = bytes.firstRange(of: Array("\"code\":\"N".utf8)) else { return nil }
-        return Int(String(decoding: bytes[found.upperBound...].prefix { $0 >= 48 && $0 <= 57 }, as: UTF8.self))
+        bytes.withUnsafeBytes { all in
+            var place = 0
+            while place + mark.count <= all.count {
+                // The quote first: a log is searched ten thousand times.
+                if all[place] == mark[0], all[place..<place + mark.count].elementsEqual(mark) {
+                    let digits = all[(place + mark.count)...].prefix { $0 >= 48 && $0 <= 57 }
+                    return Int(String(decoding: digits, as: UTF8.self))
+                }
+                place += 1
+            }
+            return nil
+        }
     }
+
+    private static let mark = Array("\"code\":\"N".utf8)
 
     /// All numbers whose code stands somewhere in `bytes`: in a file that is too damaged to be opened.
     public static func numbers(anywhereIn bytes: [UInt8]) -> Set<Int> {

@@ -39,11 +39,13 @@ public struct Record: Hashable, Sendable {
         else { return nil }
         self.partition = partition
         self.offset = offset
-        var headers: [Substring: Substring] = [:]
-        let text = String(decoding: parts[2], as: UTF8.self)
-        for header in text.split(separator: ",") {
-            guard let equals = header.firstIndex(of: "=") else { continue }
-            headers[header[..<equals]] = header[header.index(after: equals)...]
+        var headers: [String: String] = [:]
+        // A log has some ten thousand records, of which four headers each are wanted.
+        for header in parts[2].split(separator: UInt8(ascii: ",")) where header.starts(with: Self.ours) {
+            guard let equals = header.firstIndex(of: UInt8(ascii: "=")) else { continue }
+            let name = String(decoding: header[..<equals], as: UTF8.self)
+            guard Self.wanted.contains(name) else { continue }
+            headers[name] = String(decoding: header[(equals + 1)...], as: UTF8.self)
         }
         let sequence = headers["ce_sequence"] ?? ""
         guard sequence.count == 20, let epoch = Int(sequence.dropLast(14)), let seq = Int(sequence.suffix(14)) else {
@@ -51,13 +53,16 @@ public struct Record: Hashable, Sendable {
         }
         self.epoch = epoch
         self.seq = seq
-        source = String(headers["ce_source"] ?? "")
-        id = String(headers["ce_id"] ?? "")
+        source = headers["ce_source"] ?? ""
+        id = headers["ce_id"] ?? ""
         let type = (headers["ce_type"] ?? "").split(separator: ".")
         kind = type.count > 2 ? Kind(rawValue: String(type[2])) ?? .other : .other
         number = Ledger.number(in: parts[3])
         if kind == .dropped { told = Self.told(String(decoding: parts[3], as: UTF8.self)) }
     }
+
+    private static let ours = Array("ce_".utf8)
+    private static let wanted: Set<String> = ["ce_source", "ce_id", "ce_type", "ce_sequence"]
 
     private static func told(_ value: String) -> ClosedRange<Int>? {
         let ends = ["\"first\":\"", "\"last\":\""].compactMap { name -> Int? in

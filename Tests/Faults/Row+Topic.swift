@@ -27,15 +27,15 @@ extension Row {
         },
         Row(
             "too-large", "one message that the topic's limit refuses", times: 3,
-            kafka: ["batch.num.messages": "1", "compression.type": "none"], makesTopic: true
+            kafka: ["batch.num.messages": "1", "compression.type": "none"], rate: 40, makesTopic: true
         ) { trial in
             try await trial.stand().kafka.create(trial.topic, partitions: 1, "max.message.bytes=1800")
             try await trial.awaitDelivery()
             // A usual message takes 1250 bytes, this one 2300.
             let letters = Array("abcdefghijklmnopqrstuvwxyz")
             let text = (0..<1000).map { _ in String(letters[trial.chance.number(0...25)]) }.joined()
-            trial.writer.enlarge(trial.ledger.count + 100, text)
-            try await trial.awaitAnswers(200)
+            trial.writer.enlarge(trial.ledger.count + 20, text)
+            try await trial.awaitAnswers(30)
             // Raised, then cleared: both are too large.
             try await trial.until("both messages are in the quarantine", seconds: 240) {
                 trial.lane.metric("lanewatch_dead_letters_total") ?? 0 >= 2

@@ -20,6 +20,8 @@ struct Row: Sendable {
     let kafka: [String: String]
     /// The agent starts on a state folder of this many bytes, in a mount namespace of its own.
     let stateBytes: Int?
+    /// Signals a second, where it is not as in other rows.
+    let rate: Int?
     /// The topic is made by the row itself.
     let makesTopic: Bool
     /// The agent is a program of the harness instead, which publishes as forwarders do: see `Hasty`.
@@ -30,7 +32,8 @@ struct Row: Sendable {
 
     init(
         _ name: String, _ title: String, times: Int = 20, bed: Bed = .kafka, isControl: Bool = false,
-        kafka: [String: String] = [:], stateBytes: Int? = nil, makesTopic: Bool = false, isHasty: Bool = false,
+        kafka: [String: String] = [:], stateBytes: Int? = nil, rate: Int? = nil, makesTopic: Bool = false,
+        isHasty: Bool = false,
         mayStopTheConsumer: Bool = false,
         _ act: @escaping @Sendable (Trial) async throws -> Void
     ) {
@@ -41,6 +44,7 @@ struct Row: Sendable {
         self.isControl = isControl
         self.kafka = kafka
         self.stateBytes = stateBytes
+        self.rate = rate
         self.makesTopic = makesTopic
         self.isHasty = isHasty
         self.mayStopTheConsumer = mayStopTheConsumer

@@ -41,7 +41,7 @@ final class Trial {
         self.lane = try LaneProcess(
             folder: folder, program: settings.lanewatch, lane: lane, topic: topic,
             bootstrap: mockCluster?.bootstrap ?? stand?.bootstrap ?? "", kafka: login.merging(row.kafka) { $1 })
-        writer = Writer(socket: self.lane.socket, ledger: ledger, perSecond: settings.rate)
+        writer = Writer(socket: self.lane.socket, ledger: ledger, perSecond: row.rate ?? settings.rate)
         if row.isHasty {
             let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
             self.lane.standIn = [own, "hasty", folder + "/lanewatch.yaml", stand?.bootstrap ?? ""]
@@ -203,7 +203,7 @@ final class Trial {
         defer { if !isKeyed { database.end() } }
         let firsts = Judge.firstAppearances(records)
         let expected = Database.Effects(
-            messages: firsts.count, raised: firsts.count { $0.kind == .raised },
+            messages: Set(records.map(\.position)).count, raised: firsts.count { $0.kind == .raised },
             cleared: firsts.count { $0.kind == .cleared })
         let source = "/stores/0042/lanes/\(lane.lane)"
         let (effects, alarm) = try database.read(bootstrap, topic, source: source, isKeyed: isKeyed)

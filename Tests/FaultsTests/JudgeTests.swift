@@ -106,6 +106,21 @@ struct JudgeTests {
         #expect(found.doubledAfter == 1 && !found.isClean)
     }
 
+    /// An engine that was set back with its database tells again what it told: the id is the same, the number is a new epoch's.
+    @Test func aMessageWithANewNumberIsNoGap() {
+        var again = log(10)[18]
+        again.offset = 20
+        again.seq = 1
+        again.epoch = 2
+        let records = log(10) + [again]
+        let found = verdict(records) {
+            $0.mostEpochs = 2
+            $0.resends = 1
+        }
+        #expect(found.isClean && found.gaps == 0 && found.doubledBefore == 1)
+        #expect(verdict(records) { $0.resends = 1 }.doubledAfter == 1)
+    }
+
     @Test func anEpochThatNothingExplainsIsNotClean() {
         var records = log(10)
         for place in 10..<20 {

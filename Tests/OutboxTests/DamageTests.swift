@@ -111,20 +111,25 @@ import Testing
             let folder = try Folder()
             var outbox: Outbox? = try folder.open()
             try await fill(try #require(outbox), 1...40)
+            let epoch = try #require(outbox).epoch
             let log = try Data(contentsOf: URL(fileURLWithPath: folder.database + "-wal"))
             let file = try Data(contentsOf: URL(fileURLWithPath: folder.database))
             await outbox?.close()
             outbox = nil
             var random = Seeded(state: seed)
             try file.write(to: URL(fileURLWithPath: folder.database))
-            try log.prefix(Int.random(in: 0...log.count, using: &random)).write(
-                to: URL(fileURLWithPath: folder.database + "-wal"))
+            let cut = Int.random(in: 0...log.count, using: &random)
+            try log.prefix(cut).write(to: URL(fileURLWithPath: folder.database + "-wal"))
             try? FileManager.default.removeItem(atPath: folder.database + "-shm")
             let again = try folder.open()
             let seqs = try await again.all("t").map(\.position.seq)
             #expect(seqs == (0..<seqs.count).map { Int64($0 + 1) })
             let recovered = try await again.recover()
-            #expect(recovered.lastSignal == Int64(seqs.count) || again.takeReplacements().count == 1)
+            let replacements = again.takeReplacements()
+            #expect(recovered.lastSignal == Int64(seqs.count) || replacements.count == 1)
+            #expect(replacements.allSatisfy { ($0.aside != nil) == (cut > 0) })
+            // Numbers that were given once are not given again: what comes next is in a new epoch, and the alarm tells.
+            #expect((again.epoch > epoch) == (seqs.count < 40) && replacements.count == (seqs.count < 40 ? 1 : 0))
         }
     }
 
@@ -261,6 +266,40 @@ import Testing
             #expect((DroppedMessages(parcel)?.first ?? parcel.position.seq) == next)
             next = parcel.position.seq + 1
         }
+    }
+
+    /// A bit turned within a row that SQLite takes for sound: it is told of where it was, and a chain goes on over it.
+    @Test(arguments: [3, 40, 60]) func aTurnedBitIsToldOfAndTheChainGoesOn(seq: Int64) async throws {
+        let folder = try Folder()
+        var outbox = try folder.open()
+        for n in 1...60 {
+            _ = try await outbox.commit(Commit(events: [event("audit", filler(n, bytes: 200), chained: true)]))
+        }
+        await outbox.close()
+        do {
+            let database = try Database(path: folder.database)
+            let flip = "substr(messages, 1, 400) || x'00' || substr(messages, 402)"
+            try database.run("UPDATE run SET messages = \(flip) WHERE place & 0xFFFFFF = \(seq)")
+        }
+        outbox = try folder.open()
+        #expect(outbox.notices.isEmpty)
+        _ = try await outbox.lease(topic: "audit", after: .start, limit: 100)
+        _ = try await outbox.commit(Commit(events: [event("audit", filler(61), chained: true)]))
+        let all = try await outbox.all("audit", limit: 100)
+        #expect(all.map(\.position.seq) == Array(1...61))
+        let told = try #require(DroppedMessages(all[Int(seq) - 1]))
+        #expect(told.reasons == [.damaged: 1] && outbox.state.dropped == [Drop(topic: "audit", reason: .damaged): 1])
+        var before = String(repeating: "0", count: 64)
+        for parcel in all {
+            #expect(DroppedMessages.previous(of: parcel.value ?? []) == before)
+            before = DroppedMessages.digest(of: parcel.value ?? [], type: parcel.headers["ce_type"])
+        }
+        // Once told, it is a message like any other.
+        await outbox.close()
+        outbox = try folder.open()
+        #expect(try await outbox.all("audit", limit: 100) == all)
+        try await outbox.settle([Mark(topic: "audit", position: Position(epoch: outbox.epoch, seq: 61))])
+        #expect(try await outbox.depths().map(\.rows) == [0] && outbox.state.missing == 0)
     }
 
     @Test func asideFilesAreSeenUntilTheyAreRemoved() async throws {
