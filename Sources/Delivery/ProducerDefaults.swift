@@ -34,7 +34,8 @@ public enum ProducerDefaults {
             // The partition that Java, Go and Python clients choose for the same key.
             "partitioner": "murmur2_random",
             "statistics.interval.ms": "10000",
-            "log.connection.close": "false",
+            // Without it a connection that is ended by the other side is no error either: plain text to a TLS listener.
+            "log.connection.close": "true",
         ])
         // An unknown setting is an error before 2.3.
         if version.hasExponentialRetry { configuration.settings.append(.init("retry.backoff.max.ms", "15000")) }

@@ -43,7 +43,8 @@ enum OutboxOrder {
         let messages = LaneMessages(
             identity: configuration.identity, topics: configuration.topics, rulesDigest: rules.set.digest)
         do {
-            let outbox = try Outbox(OutboxConfiguration(folder: folder, maximumBytes: configuration.outbox.maximumBytes))
+            let outbox = try Outbox(
+                OutboxConfiguration(folder: folder, maximumBytes: configuration.outbox.maximumBytes))
             let result: Result<DeadLetter, any Error> = Blocking.value {
                 do {
                     let done = try await order.perform(on: outbox, by: getuid(), messages)
