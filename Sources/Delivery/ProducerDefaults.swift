@@ -33,6 +33,9 @@ public enum ProducerDefaults {
             "topic.metadata.propagation.max.ms": "30000",
             // The partition that Java, Go and Python clients choose for the same key.
             "partitioner": "murmur2_random",
+            // A topic that is missing is made by somebody who knows how, not by brokers that are asked for it: librdkafka calls
+            // it a consumer's setting, and a producer follows it too (RealKafkaTopicsTests).
+            "allow.auto.create.topics": "false",
             "statistics.interval.ms": "10000",
             "log.connection.close": "false",
         ])
@@ -55,6 +58,9 @@ public enum ProducerDefaults {
         look("enable.gapless.guarantee", ["true"], "a refused message leaves a gap: later ones overtake it")
         look("message.timeout.ms", ["0"], "in a longer outage the oldest messages fail while younger ones go out")
         look("delivery.timeout.ms", ["0"], "in a longer outage the oldest messages fail while younger ones go out")
+        look(
+            "allow.auto.create.topics", ["false"],
+            "a topic that is missing may come into being with the brokers' defaults, often with one replica")
         look("partitioner", ["murmur2_random", "murmur2"], "other clients look for this lane in another partition")
         return found
     }

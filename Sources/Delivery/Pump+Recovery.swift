@@ -91,6 +91,8 @@ extension Pump {
         for place in channels.indices {
             guard let cause = channels[place].cause else { continue }
             channels[place].cause = nil
+            // Better than what librdkafka says of itself: that it cannot go on.
+            lastFailure?.error = cause.error
             if cause.error.isOfTopic { judgeTopic(place, cause.error) }
             guard cause.error.isOfMessage else { continue }
             let times = channels[place].window.blame(cause.position)

@@ -18,7 +18,7 @@ extension Pump {
                 linkState.take(fault, isAllDown: false, now: Boottime.milliseconds())
             }
             // Each failed connection also comes as an error, and is told once by `tellLink`.
-            guard !["FAIL", "CERTVERIFY", "REQTMOUT", "ERROR"].contains(facility) else { return }
+            guard !["FAIL", "SSLCERTVRFY", "REQTMOUT", "ERROR"].contains(facility) else { return }
             // That the gapless guarantee is experimental is known: it is tested with every version.
             guard level <= 5, !(facility == "CONFWARN" && text.contains("enable.gapless.guarantee")) else { return }
             say(level <= 3 ? .warning : .info, "librdkafka", facility, text, field: "kafka.log")

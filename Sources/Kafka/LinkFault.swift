@@ -91,7 +91,7 @@ extension LinkFault {
 
     /// What a line of librdkafka's log says of the link: only why a certificate was refused, which no error tells.
     public init?(facility: String, text: String) {
-        guard facility == "CERTVERIFY" else { return nil }
+        guard facility == "SSLCERTVRFY" else { return nil }
         let (broker, text) = Self.split(Self.withoutThread(text))
         self.init(broker: broker, text: text, name: "_SSL")
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Lane
 
 /// A message that no broker takes, as lists show it: all but its value.
@@ -15,6 +16,20 @@ public struct DeadLetter: Hashable, Sendable {
     public var moved: WallInstant
     /// What the broker said.
     public var reason: String
+
+    public init(
+        topic: String, position: Position, id: LaneUUID, headers: HeaderBlock, bytes: Int, created: WallInstant,
+        moved: WallInstant, reason: String
+    ) {
+        self.topic = topic
+        self.position = position
+        self.id = id
+        self.headers = headers
+        self.bytes = bytes
+        self.created = created
+        self.moved = moved
+        self.reason = reason
+    }
 
     public var mark: Mark { Mark(topic: topic, position: position) }
 }
@@ -50,6 +65,16 @@ public struct Substitute: Hashable, Sendable {
         self.id = id
         self.headers = headers
         self.value = value
+    }
+}
+
+extension OutboxContents {
+    /// Bytes of the file at `path` and of the log beside it.
+    static func bytes(of path: String) -> Int64 {
+        [path, path + "-wal"].reduce(0) { sum, path in
+            var status = stat()
+            return stat(path, &status) == 0 ? sum + Int64(status.st_size) : sum
+        }
     }
 }
 

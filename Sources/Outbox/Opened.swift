@@ -114,7 +114,8 @@ final class Opened {
         log = StateFolder.file(at: folder.log)
         do throws(SQLiteFault) {
             if let found {
-                let salvaged = try Salvage.carry(from: found.aside, into: self)
+                let salvaged = Salvage.carry(from: found.aside, into: self)
+                folder.salvaged()
                 replacement = Replacement(
                     cause: found.cause, aside: found.aside, formerEpoch: formerEpoch, epoch: epoch,
                     salvaged: salvaged, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
@@ -144,10 +145,11 @@ final class Opened {
             let whole = folder.isSuspect || folder.databaseBytes <= configuration.checkedBytes
             let database = try open(path, whole: whole)
             folder.clearSuspicion()
-            return (database, nil)
+            // Killed, or without room on the disk, before it was done.
+            return (database, folder.unsalvaged.map { ("it was set aside before, and not read", $0) })
         } catch {
             guard error.isCorruption else { throw OutboxError(error, doing: "cannot open", path: path) }
-            let aside = try folder.moveAside()
+            let aside = try folder.moveAside(salvaging: true)
             do throws(SQLiteFault) { return (try open(path, whole: false), (error.message, aside)) } catch {
                 throw OutboxError(error, doing: "cannot begin", path: path)
             }

@@ -71,15 +71,8 @@ extension Outbox {
         return try read(topic, after: position, limit: limit, bytes: bytes, &damaged)
     }
 
-    /// A run that is not what was written, and the message before it.
-    private struct DamagedRun {
-        var cursor: Cursor
-        var before: Int64
-        var place: Int64
-        var created: Int64
-    }
-
-    private func read(
+    /// As `peek`, and says which runs on the way are damaged.
+    func read(
         _ topic: String, after position: Position, limit: Int, bytes: Int, _ damaged: inout [DamagedRun]
     ) throws(OutboxError) -> [Parcel] {
         let opened = try current()
@@ -117,52 +110,6 @@ extension Outbox {
             }
         }
         return parcels
-    }
-
-    /// Puts what tells of them into the place of runs that were damaged; it is made like `message`, or like any that is readable.
-    /// - Returns: false where nothing can be told, as nothing of the lane is readable.
-    private func tell(_ damaged: [DamagedRun], _ topic: String, like message: Parcel?) throws(OutboxError) -> Bool {
-        let opened = try current()
-        var found = message
-        if found == nil { found = try anyMessage(opened) }
-        guard let message = found else { return false }
-        let now = WallInstant(milliseconds: Boottime.wallMilliseconds())
-        var count = 0
-        try during("cannot tell of damage in") { () throws(SQLiteFault) in
-            try opened.setDurability(.full)
-            try opened.database.transaction { () throws(SQLiteFault) in
-                for run in damaged {
-                    let kept = WallInstant(milliseconds: run.created)
-                    let last = Place.seq(run.place)
-                    let told = DroppedMessages(
-                        first: run.before + 1, last: last, reasons: [.damaged: last - run.before], firstKept: kept,
-                        lastKept: kept, sha256: String(repeating: "0", count: 64), previous: nil)
-                    try opened.replace(
-                        from: run.place, to: run.place, by: told, topic: topic, epoch: run.cursor.epoch, like: message,
-                        at: now, created: run.created, change: opened.lastChange)
-                    count += Int(clamping: told.count)
-                }
-            }
-            for run in damaged {
-                let stream = run.cursor.stream
-                opened.missing[stream] = try opened.missing(in: stream, after: run.cursor.acked)
-            }
-        }
-        let missing = opened.missing.values.reduce(0, +)
-        board.update { state in
-            state.missing = Int(clamping: missing)
-            state.dropped[Drop(topic: topic, reason: .damaged), default: 0] += count
-        }
-        untold[Drop(topic: topic, reason: .damaged), default: 0] += count
-        return true
-    }
-
-    private func anyMessage(_ opened: Opened) throws(OutboxError) -> Parcel? {
-        var damaged: [DamagedRun] = []
-        for topic in opened.cursors.keys.sorted() {
-            if let found = try read(topic, after: .start, limit: 1, bytes: 1, &damaged).first { return found }
-        }
-        return nil
     }
 
     /// Forgets the messages of each topic up to its mark: the broker has them. Not synced: a mark lost in a power cut

@@ -9,7 +9,7 @@ public struct OutboxContents: Hashable, Sendable {
     public var quarantine = QuarantineSize()
     /// The oldest of them.
     public var letters: [DeadLetter] = []
-    /// Of the file; the write-ahead log is not counted.
+    /// Of the file and its log.
     public var fileBytes: Int64 = 0
     /// Of the file, what holds something.
     public var usedBytes: Int64 = 0
@@ -26,7 +26,7 @@ extension Outbox {
         contents.quarantine = try quarantineSize()
         contents.letters = listing > 0 ? try deadLetters(limit: listing) : []
         contents.usedBytes = try usedBytes()
-        contents.fileBytes = try current().folder.databaseBytes
+        contents.fileBytes = OutboxContents.bytes(of: try current().folder.database)
         return contents
     }
 }

@@ -30,7 +30,7 @@ extension Outbox {
         let opened = try current()
         var isMore = true
         var rounds = 0
-        while isMore, rounds < 8 {
+        while isMore, rounds < 2 {
             rounds += 1
             var dropping = Dropping(opened, at: WallInstant(milliseconds: now))
             try during("cannot give up messages in") { () throws(SQLiteFault) in
@@ -202,7 +202,7 @@ extension StateFolder {
         try persist(copy)
         var aside: String?
         if let found = Self.file(at: database), found != opened.file, Self.bytes(of: database) > 0 {
-            aside = try moveAside()
+            aside = try moveAside(salvaging: false)
         }
         for path in [log, database + "-shm"] { _ = unlink(path) }
         guard rename(copy, database) == 0 else { throw refusal("cannot put \(copy) into its place") }

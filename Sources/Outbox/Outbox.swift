@@ -131,6 +131,7 @@ public actor Outbox {
         var dropping = Dropping(opened, at: created)
         // Its signals are there: so is all of it.
         let isTaken = commit.journal.last.map { $0.number <= takenUpTo } ?? false
+        let isNew = commit.journal.first.map { $0.number > takenUpTo } ?? true
         // The highest first: each run says it, and it must hold for all of them.
         var hasChanges = false
         for place in commit.events.indices {
@@ -142,7 +143,7 @@ public actor Outbox {
             try opened.setDurability(hasChanges ? .full : commit.durability)
             try opened.database.transaction { () throws(SQLiteFault) in
                 if !commit.events.isEmpty, configuration.whenFull == .hold { try requireRoom(opened) }
-                try write(commit.journal.filter { $0.number > takenUpTo }, opened)
+                try write(isNew ? commit.journal : commit.journal.filter { $0.number > takenUpTo }, opened)
                 for place in commit.events.indices {
                     let change = commit.events[place].change
                     if change.map({ $0 <= opened.lastChange }) ?? isTaken {

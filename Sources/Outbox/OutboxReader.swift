@@ -73,8 +73,7 @@ public final class OutboxReader {
     public func contents(listing: Int) throws(OutboxError) -> OutboxContents {
         var contents = OutboxContents()
         contents.epoch = epoch
-        var status = stat()
-        if stat(path, &status) == 0 { contents.fileBytes = Int64(status.st_size) }
+        contents.fileBytes = OutboxContents.bytes(of: path)
         try reading { () throws(SQLiteFault) in
             contents.depths = try depths()
             contents.quarantine = try database.quarantineSize()
@@ -154,6 +153,7 @@ public final class OutboxReader {
             let head = Position(epoch: cursor.epoch, seq: cursor.next - 1)
             let settled = Position(epoch: cursor.epoch, seq: cursor.acked)
             var oldest: WallInstant?
+            let waiting = Int(clamping: cursor.waiting - (try missing(in: cursor)))
             if cursor.waiting > 0 {
                 let first = try database.prepare("SELECT created FROM run WHERE place > ? ORDER BY place LIMIT 1")
                 defer { database.drop(first) }
@@ -164,14 +164,25 @@ public final class OutboxReader {
                 // Of an older epoch something waits still, or nothing does.
                 if depths[place].rows == 0 { depths[place].settled = settled }
                 depths[place].head = head
-                depths[place].rows += Int(cursor.waiting)
+                depths[place].rows += waiting
                 depths[place].oldest = depths[place].oldest ?? oldest
             } else {
                 depths.append(
-                    TopicDepth(topic: topic, settled: settled, head: head, rows: Int(cursor.waiting), oldest: oldest))
+                    TopicDepth(topic: topic, settled: settled, head: head, rows: waiting, oldest: oldest))
             }
         }
         return depths
+    }
+
+    /// Messages that were given up and are told of by one that waits.
+    private func missing(in cursor: Cursor) throws(SQLiteFault) -> Int64 {
+        guard cursor.waiting > 0, try database.integer("PRAGMA user_version") >= 3 else { return 0 }
+        let sum = try database.prepare(
+            "SELECT total(age + full + damaged - 1) FROM told WHERE place > ? AND place <= ?")
+        defer { database.drop(sum) }
+        sum.bind(1, Place.of(cursor.stream, cursor.acked))
+        sum.bind(2, Place.end(of: cursor.stream))
+        return try sum.step() ? sum.integer(0) : 0
     }
 
     /// One moment of the file, whatever is written meanwhile.

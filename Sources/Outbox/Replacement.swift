@@ -24,6 +24,9 @@ public struct Salvaged: Hashable, Sendable {
     /// The engine's snapshot and the whole journal after it.
     public var hasCheckpoint = false
 
+    /// Not all that is readable was taken over, as the new file could not be written: the rest is in the old one.
+    public var isCutShort = false
+
     public init() {}
 }
 

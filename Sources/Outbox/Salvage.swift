@@ -2,22 +2,37 @@ import CSQLite
 import Lane
 import Loop
 
-/// Takes over what a damaged file still holds, in one transaction: messages keep their epoch, their place and their id, and are
-/// sent before those of the new epoch. Where a stretch is lost, a message in its place says so.
+/// Takes over what a damaged file still holds: messages keep their epoch, their place and their id, and are sent before those of
+/// the new epoch. Where a stretch is lost, a message in its place says so. One transaction a topic, the most worth first.
 ///
-/// A damaged tree is read from both ends: what lies between the two faults is lost.
+/// A damaged tree is read from both ends: what lies between the two faults is lost. What the new file has no room for stays in
+/// the old one.
 enum Salvage {
-    /// - Parameter known: By topic, what is known of the streams that were open; empty at a start.
-    static func carry(from path: String, into opened: Opened) throws(SQLiteFault) -> Salvaged {
+    static func carry(from path: String, into opened: Opened) -> Salvaged {
         var salvaged = Salvaged()
         guard let old = try? Database(path: path, readOnly: true),
             let version = try? old.integer("PRAGMA user_version"),
             version == 2 || version == Int64(Schema.newest)
         else { return salvaged }
-        try opened.database.transaction { () throws(SQLiteFault) in
-            carryCheckpoint(old, opened, &salvaged)
-            for (topic, cursor) in cursors(of: old) { try carry(topic, cursor, old, opened, &salvaged) }
+        func part(_ body: (inout Salvaged) throws(SQLiteFault) -> Void) {
+            var taken = salvaged
+            do throws(SQLiteFault) {
+                try opened.database.transaction { () throws(SQLiteFault) in try body(&taken) }
+                salvaged = taken
+            } catch {
+                salvaged.isCutShort = true
+            }
+            opened.database.checkpoint()
+        }
+        part { (salvaged) throws(SQLiteFault) in
+            try carryCheckpoint(old, opened, &salvaged)
             try carryDeadLetters(old, opened, &salvaged)
+        }
+        let found = cursors(of: old)
+        for value in TopicValue.allCases.reversed() {
+            for (topic, cursor) in found where opened.value(of: topic) == value {
+                part { (salvaged) throws(SQLiteFault) in try carry(topic, cursor, old, opened, &salvaged) }
+            }
         }
         return salvaged
     }
@@ -54,7 +69,12 @@ enum Salvage {
         _ topic: String, _ cursor: Cursor, _ old: Database, _ opened: Opened, _ salvaged: inout Salvaged
     ) throws(SQLiteFault) {
         // One that is begun anew has nothing of this epoch: an epoch is never begun twice.
-        guard cursor.epoch < opened.epoch else { return }
+        // And a topic that has gone on, or was taken over before an interruption, takes nothing before what it has.
+        let has = opened.statements.hasTopic
+        has.bind(1, topic)
+        has.bind(2, cursor.epoch)
+        defer { has.reset() }
+        guard cursor.epoch < opened.epoch, try !has.step() else { return }
         let taken = try opened.database.integer("SELECT max(stream) FROM cursor")
         let stream = taken + 1
         guard stream < Place.streamLimit else { return }
@@ -186,41 +206,51 @@ enum Salvage {
 
     // MARK: The rest
 
+    private struct Kept {
+        var snapshots: [(number: Int64, engine: [UInt8])] = []
+        var journal: [(number: Int64, lines: String)] = []
+        var facts: [(name: String, value: [UInt8])] = []
+        var lastChange: Int64 = 0
+    }
+
     /// The snapshot and the journal where both are whole: half of them would be an engine that nobody has seen.
-    private static func carryCheckpoint(_ old: Database, _ opened: Opened, _ salvaged: inout Salvaged) {
-        do throws(SQLiteFault) {
-            var rows: [(name: String, key: Int64, value: [UInt8])] = []
-            let snapshot = try old.prepare("SELECT number, engine FROM snapshot")
-            while try snapshot.step() { rows.append(("snapshot", snapshot.integer(0), snapshot.bytes(1) ?? [])) }
-            snapshot.reset()
-            let journal = try old.prepare("SELECT number, signal FROM journal ORDER BY number")
-            while try journal.step() { rows.append(("journal", journal.integer(0), Array(journal.text(1).utf8))) }
-            journal.reset()
-            var facts: [(String, [UInt8])] = []
-            let meta = try old.prepare("SELECT key, value FROM meta WHERE key LIKE 'fact.%' OR key LIKE 'last_%'")
-            while try meta.step() { facts.append((meta.text(0), meta.bytes(1) ?? [])) }
-            meta.reset()
-            // A settlement writes it down; runs may know of a higher one.
-            let highest = max(
-                try old.integer("SELECT max(change) FROM run"),
-                try old.integer("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_change'"))
-            for (name, value) in facts { try opened.setMeta(name, value) }
-            try opened.setLastChange(highest)
-            for row in rows {
-                if row.name == "snapshot" {
-                    opened.statements.insertSnapshot.bind(1, row.key)
-                    opened.statements.insertSnapshot.bind(2, copying: row.value)
-                    try opened.statements.insertSnapshot.execute()
-                } else {
-                    opened.statements.insertSignals.bind(1, row.key)
-                    opened.statements.insertSignals.bind(2, String(decoding: row.value, as: UTF8.self))
-                    try opened.statements.insertSignals.execute()
-                }
-            }
-            salvaged.hasCheckpoint = !rows.isEmpty
-        } catch {
-            // Not whole: nothing of it. What was written of it so far is only ever facts, which are whole each.
+    private static func carryCheckpoint(
+        _ old: Database, _ opened: Opened, _ salvaged: inout Salvaged
+    ) throws(SQLiteFault) {
+        let isEmpty = try opened.database.integer(
+            "SELECT NOT EXISTS(SELECT 1 FROM snapshot UNION ALL SELECT 1 FROM journal)")
+        guard isEmpty == 1, let kept = try? checkpoint(of: old) else { return }
+        for (name, value) in kept.facts { try opened.setMeta(name, value) }
+        try opened.setLastChange(kept.lastChange)
+        for (number, engine) in kept.snapshots {
+            opened.statements.insertSnapshot.bind(1, number)
+            opened.statements.insertSnapshot.bind(2, copying: engine)
+            try opened.statements.insertSnapshot.execute()
         }
+        for (number, lines) in kept.journal {
+            opened.statements.insertSignals.bind(1, number)
+            opened.statements.insertSignals.bind(2, lines)
+            try opened.statements.insertSignals.execute()
+        }
+        salvaged.hasCheckpoint = !kept.snapshots.isEmpty || !kept.journal.isEmpty
+    }
+
+    private static func checkpoint(of old: Database) throws(SQLiteFault) -> Kept {
+        var kept = Kept()
+        let snapshot = try old.prepare("SELECT number, engine FROM snapshot")
+        while try snapshot.step() { kept.snapshots.append((snapshot.integer(0), snapshot.bytes(1) ?? [])) }
+        snapshot.reset()
+        let journal = try old.prepare("SELECT number, signal FROM journal ORDER BY number")
+        while try journal.step() { kept.journal.append((journal.integer(0), journal.text(1))) }
+        journal.reset()
+        let meta = try old.prepare("SELECT key, value FROM meta WHERE key LIKE 'fact.%' OR key LIKE 'last_%'")
+        while try meta.step() { kept.facts.append((meta.text(0), meta.bytes(1) ?? [])) }
+        meta.reset()
+        // A settlement writes it down; runs may know of a higher one.
+        kept.lastChange = max(
+            try old.integer("SELECT max(change) FROM run"),
+            try old.integer("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_change'"))
+        return kept
     }
 
     private static func carryDeadLetters(

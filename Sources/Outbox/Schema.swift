@@ -130,6 +130,7 @@ struct Statements {
     let dropTold: Statement
     let toldReasons: Statement
     let missing: Statement
+    let hasTopic: Statement
 
     init(_ database: Database) throws(SQLiteFault) {
         insertSignals = try database.prepare("INSERT INTO journal(number, signal) VALUES (?, ?)")
@@ -164,6 +165,7 @@ struct Statements {
         dropTold = try database.prepare("DELETE FROM told WHERE place >= ? AND place <= ?")
         toldReasons = try database.prepare(
             "SELECT total(age), total(full), total(damaged) FROM told WHERE place >= ? AND place <= ?")
+        hasTopic = try database.prepare("SELECT 1 FROM cursor WHERE topic = ? AND epoch >= ? LIMIT 1")
         missing = try database.prepare(
             "SELECT total(age + full + damaged - 1) FROM told WHERE place > ? AND place <= ?")
     }

@@ -89,10 +89,16 @@ final class StateFolder {
     var log: String { database + "-wal" }
 
     /// Moves the database and its log out of the way, and says where to. Never over a file that is there.
-    func moveAside() throws(OutboxError) -> String {
+    /// - Parameter salvaging: What can be read of it is to be taken over: that is remembered until `salvaged`.
+    func moveAside(salvaging: Bool) throws(OutboxError) -> String {
         var stamp = Boottime.wallMilliseconds()
         while access("\(database).damaged-\(stamp)", F_OK) == 0 { stamp += 1 }
         let aside = "\(database).damaged-\(stamp)"
+        if salvaging {
+            // A link holds its text in its inode: it can be made on a full disk.
+            _ = unlink(salvageLink)
+            guard symlink(aside, salvageLink) == 0 else { throw Self.refusal("cannot make \(salvageLink)") }
+        }
         guard rename(database, aside) == 0 else { throw Self.refusal("cannot move \(database) aside") }
         for suffix in ["-wal", "-shm"] { _ = rename(database + suffix, aside + suffix) }
         _ = unlink(suspectFile)
@@ -100,6 +106,19 @@ final class StateFolder {
         sync()
         return aside
     }
+
+    private var salvageLink: String { path + "/salvage" }
+
+    /// A file that was set aside, and from which nothing was taken over yet.
+    var unsalvaged: String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink(salvageLink, &buffer, buffer.count - 1)
+        guard count > 0 else { return nil }
+        let found = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return access(found, F_OK) == 0 ? found : nil
+    }
+
+    func salvaged() { _ = unlink(salvageLink) }
 
     // MARK: What lies in the folder
 

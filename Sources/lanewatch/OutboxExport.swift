@@ -129,13 +129,30 @@ enum OutboxExport {
             do throws(OutboxError) {
                 while after < depth.head, !sink.isBroken {
                     let parcels = try reader.parcels(topic: depth.topic, after: after)
-                    guard let last = parcels.last else { return }
-                    for parcel in parcels where parcel.position <= depth.head { write(parcel, nil, progress) }
-                    after = last.position
+                    for parcel in parcels where parcel.position <= depth.head {
+                        if !parcel.tellsOfDropped { try miss(depth.topic, behind: after, before: parcel.position) }
+                        write(parcel, nil, progress)
+                        after = parcel.position
+                    }
+                    guard parcels.last.map({ $0.position <= depth.head }) ?? false else {
+                        let end = Position(epoch: depth.head.epoch, seq: depth.head.seq + 1)
+                        return try miss(depth.topic, behind: after, before: end)
+                    }
                 }
             } catch {
                 faults.append("\(depth.topic), behind \(after): \(error)")
             }
+        }
+
+        /// Between `after` and `next` nothing was found: it is damaged, or was delivered while this was reading.
+        private mutating func miss(
+            _ topic: String, behind after: Position, before next: Position
+        ) throws(OutboxError) {
+            guard after.epoch == next.epoch, next.seq > after.seq + 1 else { return }
+            let settled = try reader.contents(listing: 0).depths.first { $0.topic == topic }?.settled ?? .start
+            let first = max(after.seq, settled.epoch == after.epoch ? settled.seq : after.seq) + 1
+            guard settled.epoch <= after.epoch, first < next.seq else { return }
+            faults.append("\(topic): \(first) to \(next.seq - 1) of epoch \(next.epoch) cannot be read: they are damaged")
         }
 
         private mutating func write(_ parcel: Parcel, _ letter: DeadLetter?, _ progress: Progress) {
@@ -148,6 +165,9 @@ enum OutboxExport {
 }
 
 extension Parcel {
+    /// It stands for messages before it that were given up: the gap before it is told.
+    fileprivate var tellsOfDropped: Bool { headers["ce_type"] == "sco.messages.dropped.v1" }
+
     /// A CloudEvent in JSON format, and a line feed: the headers as attributes without `ce_`, the topic, the data as it is.
     /// Source: CloudEvents JSON format 1.0.2, section 3.
     func structured(_ letter: DeadLetter?) -> [UInt8] {

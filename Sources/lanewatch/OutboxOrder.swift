@@ -43,9 +43,9 @@ enum OutboxOrder {
         let messages = LaneMessages(
             identity: configuration.identity, topics: configuration.topics, rulesDigest: rules.set.digest)
         do {
-            var kept = OutboxConfiguration(configuration)
-            kept.folder = folder
-            let outbox = try Outbox(kept)
+            var opening = OutboxConfiguration(configuration)
+            opening.folder = folder
+            let outbox = try Outbox(opening)
             let result: Result<DeadLetter, any Error> = Blocking.value {
                 do {
                     let done = try await order.perform(on: outbox, by: getuid(), messages)

@@ -72,7 +72,8 @@ extension Integration {
                 try JSONValue(parsing: String($0))
             }
             #expect(lines.count == 40 && lines.allSatisfy { $0["specversion"]?.text == "1.0" })
-            #expect(lines.allSatisfy { $0["topic"]?.text == "sco.interventions" && $0["data"]?["state"]?.text == "raised" })
+            #expect(
+                lines.allSatisfy { $0["topic"]?.text == "sco.interventions" && $0["data"]?["state"]?.text == "raised" })
             #expect(Set(lines.compactMap { $0["id"]?.text }).count == 40)
             #expect(lines.compactMap { $0["sequence"]?.text } == lines.compactMap { $0["sequence"]?.text }.sorted())
             // What is there is left alone.
@@ -128,7 +129,8 @@ extension Integration {
             #expect(first["id"]?.text == ids[0] && first["withheldreason"]?.text == "MSG_SIZE_TOO_LARGE: too large")
             #expect(first["data"]?["key"]?["code"]?.text == "1")
             let one = try run("release", String(ids[0].prefix(13)), "--config", lane.configurationPath)
-            #expect(one.code == 0 && one.output.contains("\(ids[0]) is sent again after the agent's next start"), "\(one)")
+            #expect(
+                one.code == 0 && one.output.contains("\(ids[0]) is sent again after the agent's next start"), "\(one)")
 
             // With one: by it.
             for broker in Int32(1)...3 { try lane.cluster.setDown(broker, false) }
@@ -175,7 +177,7 @@ extension Integration {
             let watched = try run("--watch", "--control", folder.path + "/none.sock")
             #expect(watched.code == 1 && watched.output.last?.contains("no agent listens on") == true)
             let asked = try run("--control", folder.path + "/none.sock", "--config", folder.path + "/none.yaml")
-            #expect(asked.code == 1 && asked.output.last?.contains("--state") == true)
+            #expect(asked.code == 1 && asked.output.contains { $0.contains("--state") })
             #expect(try run("export", "--watch").code == 2)
             #expect(try run("discard", "5f0c9a1e").code == 2)
             let file = folder.path + "/text"

@@ -120,7 +120,7 @@ import Testing
     @Test func whyACertificateIsRefusedStandsInTheLog() throws {
         let line =
             "[thrd:ssl://127.0.0.1:24002/bootstrap]: ssl://127.0.0.1:24002/bootstrap: Certificate (subject=/CN=localhost, issuer=/CN=ca) verification callback failed: certificate has expired"
-        let fault = try #require(LinkFault(facility: "CERTVERIFY", text: line))
+        let fault = try #require(LinkFault(facility: "SSLCERTVRFY", text: line))
         #expect(fault.cause == .expired && fault.broker == "127.0.0.1:24002")
         #expect(LinkFault(facility: "FAIL", text: line) == nil)
         #expect(CertificateCheck.reason(62).contains("another host"))
@@ -135,7 +135,7 @@ import Testing
     @Test func anyTextIsTaken() {
         for text in ["", ": ", "/: ", "ssl://: x", "Invalid response size ", "a b/1: c", "x/y"] {
             _ = LinkFault(KafkaError(code: -195, text))
-            _ = LinkFault(facility: "CERTVERIFY", text: text)
+            _ = LinkFault(facility: "SSLCERTVRFY", text: text)
         }
     }
 }

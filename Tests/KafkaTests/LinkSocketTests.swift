@@ -83,14 +83,14 @@ import Testing
         try certificates.make("foreign", of: "other")
         let tls = [("security.protocol", "ssl"), ("ssl.ca.location", certificates.path("ca.pem"))]
 
-        let good = try await TLSPeer(certificates, "good")
+        let good = try TLSPeer(certificates, "good")
         try await expect(.untrusted, at: good.address, [tls[0], ("ssl.ca.location", certificates.path("other.pem"))])
         try await expect(.tlsWanted, at: good.address)
-        let old = try await TLSPeer(certificates, "old")
+        let old = try TLSPeer(certificates, "old")
         try await expect(.expired, at: old.address, tls)
-        let elsewhere = try await TLSPeer(certificates, "elsewhere")
+        let elsewhere = try TLSPeer(certificates, "elsewhere")
         try await expect(.otherHost, at: elsewhere.address, tls)
-        let strict = try await TLSPeer(
+        let strict = try TLSPeer(
             certificates, "good", ["-CAfile", certificates.path("ca.pem"), "-Verify", "1", "-verify_return_error"])
         try await expect(.clientCertificate, at: strict.address, tls)
         try await expect(
@@ -160,13 +160,15 @@ private final class Peer: Sendable {
                 }
             }
             for one in held { close(one) }
+            // Here, not in the deinit: its number may be another listener's before this thread has woken.
+            close(raw)
         }
     }
 
     deinit {
-        // Wakes the thread out of accept.
+        // Wakes the thread out of accept, which then closes it.
         shutdown(listening, Int32(SHUT_RDWR))
-        close(listening)
+        if !knocking.isEmpty { close(listening) }
         for one in knocking { close(one) }
     }
 }
@@ -179,20 +181,20 @@ private final class TLSPeer: @unchecked Sendable {
 
     var address: String { "127.0.0.1:\(port)" }
 
-    /// Not on the lane's thread: a child inherits the signals that are blocked there, and could not be ended.
-    @concurrent init(_ certificates: Certificates, _ name: String, _ more: [String] = []) async throws {
+    /// A child inherits the signals that are blocked in this process's threads: SIGTERM would not end it.
+    init(_ certificates: Certificates, _ name: String, _ more: [String] = []) throws {
         port = try Peer(.closes).port
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
             [
-                "timeout", "120", "openssl", "s_server", "-quiet", "-accept", "127.0.0.1:\(port)", "-cert",
+                "openssl", "s_server", "-quiet", "-accept", "127.0.0.1:\(port)", "-cert",
                 certificates.path("\(name).pem"), "-key", certificates.path("\(name).key"),
             ] + more
         process.standardInput = Pipe()
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
-        for _ in 0..<2000 where !isListening() { try await Task.sleep(for: .milliseconds(5)) }
+        for _ in 0..<2000 where !isListening() { usleep(5000) }
     }
 
     private func isListening() -> Bool {
@@ -201,6 +203,6 @@ private final class TLSPeer: @unchecked Sendable {
     }
 
     deinit {
-        process.terminate()
+        kill(process.processIdentifier, SIGKILL)
     }
 }

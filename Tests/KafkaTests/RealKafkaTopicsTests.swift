@@ -21,6 +21,8 @@ import Testing
             try await whatIsMadeIsAsAsked(admin)
             try await eachRefusalIsItsOwn(admin)
             try await partitionsAreAddedAndTopicsDeleted(admin)
+            try await oldMessagesAreRefusedByTheLanesClockAlone(admin, cluster)
+            try await aProducerMakesNoTopicUnlessItIsAllowedTo(admin, cluster)
             try await aBrokerThatIsDownIsSeen(admin, cluster)
             await admin.close()
         } catch {
@@ -96,6 +98,47 @@ import Testing
             })
         #expect(try await admin.delete(["good", "never"]).keys.sorted() == ["never"])
         #expect(try await until { try await admin.records(of: ["good"])["good"] == .missing })
+    }
+
+    /// Why topics are made with LogAppendTime: a message that is older than the topic takes, as one of a lane whose clock is wrong.
+    private func oldMessagesAreRefusedByTheLanesClockAlone(_ admin: Admin, _ cluster: KafkaBed) async throws {
+        for (topic, type, name) in [("lanes", "CreateTime", "INVALID_TIMESTAMP"), ("brokers", "LogAppendTime", "")] {
+            let strict = NewTopic(
+                topic, partitions: 1, replicas: 3,
+                settings: [.init("message.timestamp.type", type), .init("message.timestamp.before.max.ms", "100")])
+            #expect(try await admin.create([strict]) == [:])
+            // It waits a second before it is sent.
+            let report = try await send(to: topic, safe(cluster.bootstrap, ["linger.ms": "1000"]))
+            #expect(report?.error?.name ?? "" == name, "\(String(describing: report))")
+            if let error = report?.error { #expect(error.isOfMessage) }
+        }
+    }
+
+    @LoopActor private func send(to topic: String, _ configuration: ClientConfiguration) async throws -> DeliveryReport?
+    {
+        let listener = Listener()
+        let producer = try Producer(configuration) { listener.take($0) }
+        try producer.send(Message(topic: topic, key: "0042/07", value: [65]), opaque: 1)
+        _ = await producer.flush(within: 60_000)
+        producer.close()
+        await producer.ended()
+        return listener.reports.first
+    }
+
+    /// With allow.auto.create.topics=false a producer makes no topic, neither by asking for it nor by sending to it, whatever the
+    /// brokers would do. Without, it does: else this shows nothing.
+    @LoopActor private func aProducerMakesNoTopicUnlessItIsAllowedTo(_ admin: Admin, _ cluster: KafkaBed) async throws {
+        for (topic, isAllowed) in [("not-by-writing", "false"), ("by-writing", "true")] {
+            let producer = try Producer(safe(cluster.bootstrap, ["allow.auto.create.topics": isAllowed])) { _ in }
+            _ = await producer.state(of: topic)
+            try producer.send(Message(topic: topic, key: "0042/07", value: [65]), opaque: 1)
+            _ = await producer.flush(within: isAllowed == "true" ? 60_000 : 4000)
+            let record = try await admin.records(of: [topic])[topic]
+            #expect((record == .missing) == (isAllowed == "false"), "\(topic): \(String(describing: record))")
+            producer.purge()
+            producer.close()
+            await producer.ended()
+        }
     }
 
     private func aBrokerThatIsDownIsSeen(_ admin: Admin, _ cluster: KafkaBed) async throws {

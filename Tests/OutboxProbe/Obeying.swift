@@ -9,7 +9,9 @@ import Outbox
 ///     sh SCRIPT                  runs it, waits: `sh STATUS`
 ///     list TOPIC                 what waits: `list FIRST-LAST COUNT told T`, holes that nobody tells of as `hole A-B`
 ///     state                      `state ok`, or `state CODE: sentence`
+///     limit KILOBYTES            no file may grow past it; 0 takes the limit away
 ///     reopen                     closes and opens: `opened EPOCH`, or `error CODE`
+///     close                      the file alone is left
 ///     upkeep                     the regular look
 enum Obeying {
     static func run(_ folder: String, limit: Int64, _ commands: [String]) async {
@@ -33,6 +35,19 @@ enum Obeying {
             func number(_ place: Int) -> Int { place < words.count ? Int(words[place]) ?? 0 : 0 }
             if words.first == "sh" {
                 Probe.say("sh \(shell(String(command.dropFirst(3))))")
+                continue
+            }
+            if words.first == "limit" {
+                signal(SIGXFSZ, SIG_IGN)
+                var bounds = rlimit()
+                getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &bounds)
+                bounds.rlim_cur = number(1) == 0 ? bounds.rlim_max : rlim_t(number(1) << 10)
+                setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &bounds)
+                continue
+            }
+            if words.first == "close" {
+                await outbox?.close()
+                outbox = nil
                 continue
             }
             if words.first == "reopen" {

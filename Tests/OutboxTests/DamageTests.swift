@@ -263,6 +263,40 @@ import Testing
         }
     }
 
+    /// A bit turned within a row that SQLite takes for sound: it is told of where it was, and a chain goes on over it.
+    @Test(arguments: [3, 40, 60]) func aTurnedBitIsToldOfAndTheChainGoesOn(seq: Int64) async throws {
+        let folder = try Folder()
+        var outbox = try folder.open()
+        for n in 1...60 {
+            _ = try await outbox.commit(Commit(events: [event("audit", filler(n, bytes: 200), chained: true)]))
+        }
+        await outbox.close()
+        do {
+            let database = try Database(path: folder.database)
+            let flip = "substr(messages, 1, 400) || x'00' || substr(messages, 402)"
+            try database.run("UPDATE run SET messages = \(flip) WHERE place & 0xFFFFFF = \(seq)")
+        }
+        outbox = try folder.open()
+        #expect(outbox.notices.isEmpty)
+        _ = try await outbox.lease(topic: "audit", after: .start, limit: 100)
+        _ = try await outbox.commit(Commit(events: [event("audit", filler(61), chained: true)]))
+        let all = try await outbox.all("audit", limit: 100)
+        #expect(all.map(\.position.seq) == Array(1...61))
+        let told = try #require(DroppedMessages(all[Int(seq) - 1]))
+        #expect(told.reasons == [.damaged: 1] && outbox.state.dropped == [Drop(topic: "audit", reason: .damaged): 1])
+        var before = String(repeating: "0", count: 64)
+        for parcel in all {
+            #expect(DroppedMessages.previous(of: parcel.value ?? []) == before)
+            before = DroppedMessages.digest(of: parcel.value ?? [], type: parcel.headers["ce_type"])
+        }
+        // Once told, it is a message like any other.
+        await outbox.close()
+        outbox = try folder.open()
+        #expect(try await outbox.all("audit", limit: 100) == all)
+        try await outbox.settle([Mark(topic: "audit", position: Position(epoch: outbox.epoch, seq: 61))])
+        #expect(try await outbox.depths().map(\.rows) == [0] && outbox.state.missing == 0)
+    }
+
     @Test func asideFilesAreSeenUntilTheyAreRemoved() async throws {
         let folder = try Folder()
         var outbox = try folder.open()

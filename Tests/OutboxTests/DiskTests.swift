@@ -1,3 +1,4 @@
+import CSQLite
 import Foundation
 import Lane
 import Loop
@@ -62,19 +63,42 @@ enum OwnDisk {
         #expect(lines[0].contains("state") && lines.last == "closed", "\(lines)")
     }
 
-    /// A file system that turns read-only under an agent lets go of it, and the agent goes on when it is writable again.
-    @Test func aFileSystemThatTurnsReadOnly() throws {
+    /// A disk that goes and comes back read-only: a state while it is, and when it is writable again all is written to it.
+    @Test func aDiskThatComesBackReadOnly() throws {
         let folder = try Folder()
-        // A disk that is taken away, put back read-only, and made writable: what an operator sees who repairs it.
+        let disk = folder.path + "/disk"
         let lines = try OwnDisk.run(
             folder, size: "8m",
             [
-                "commit 20 500 t",
-                "sh mount --bind -o ro . . 2>/dev/null; mount -o remount,bind,ro \"$PWD\" || mount -o remount,ro \"$PWD\"; true",
-                "commit 1 10 t", "state", "list t",
+                "commit 20 500 t", "sh cd / && umount -l \(disk) && mount -t tmpfs -o size=8m,ro tmpfs \(disk)",
+                "commit 1 500 t", "state", "sh mount -o remount,rw \(disk)", "commit 5 500 t", "state", "list t",
+                "reopen",
+                "list t",
             ])
-        #expect(lines.first?.hasPrefix("opened") == true && lines.contains("ok 20"), "\(lines)")
-        #expect(lines.last?.hasPrefix("list 1-2") == true, "\(lines)")
+        #expect(lines.count == 11 && lines[1] == "ok 20" && lines[2] == "sh 0", "\(lines)")
+        #expect(lines[3] == "error read_only after 0" && lines[4].hasPrefix("state read_only: "), "\(lines)")
+        #expect(lines[4].contains(disk) && lines[4].contains("mount it writable"), "\(lines)")
+        #expect(lines[6] == "ok 25" && lines[7] == "state ok", "\(lines)")
+        #expect(lines[8] == "list 1-25 25 told 0" && lines[10] == lines[8], "\(lines)")
+    }
+
+    /// Damaged, and no room to begin anew: it says so, sets one file aside and no more, and takes over what is in it once there is room.
+    @Test func aDamagedFileOnAFullDisk() throws {
+        let folder = try Folder()
+        let damage = "dd if=/dev/urandom of=state/outbox.sqlite bs=4096 seek=30 count=2 conv=notrunc 2>/dev/null"
+        let lines = try OwnDisk.run(
+            folder, size: "8m",
+            [
+                "commit 600 700 t", "close", "sh \(damage); head -c 9m /dev/zero > filler 2>/dev/null; true", "reopen",
+                "reopen", "reopen", "sh rm filler", "reopen", "commit 3 10 t", "list t",
+                "sh test $(ls state | grep -c 'damaged-[0-9]*$') = 1",
+            ])
+        #expect(lines.count == 11 && lines[1] == "ok 600" && lines.last == "sh 0", "\(lines)")
+        #expect(lines[3...5].allSatisfy { $0.hasPrefix("error disk_full: ") }, "\(lines)")
+        #expect(lines[7].hasPrefix("opened ") && lines[7] != lines[0] && lines[8] == "ok 3", "\(lines)")
+        // All of the old epoch is there or told of; the list ends in the new one.
+        let told = lines[9].split(separator: " ").last.flatMap { Int($0) } ?? 0
+        #expect(lines[9].hasPrefix("list 1-3 ") && (1...300).contains(told), "\(lines)")
     }
 
     /// Past the limit it drops, on a real disk, and each sequence is there or told of.
@@ -100,6 +124,39 @@ enum OwnDisk {
 }
 
 @Suite(.serialized) struct LogAndRoomTests {
+    /// EFBIG out of write(2), which SQLite takes for a broken disk: the file is opened anew, nothing is lost or doubled.
+    @Test(arguments: [200, 333, 500]) func whatTheSystemRefusesToWrite(kilobytes: Int) throws {
+        let folder = try Folder()
+        let process = try ProbeProcess(
+            [
+                try ProbeProcess.path, "obey", folder.state, "536870912", "commit 20 700 t", "limit \(kilobytes)",
+                "commit 5000 700 t", "state", "commit 1 700 t", "limit 0", "commit 100 700 t", "state", "list t",
+                "reopen",
+                "list t",
+            ])
+        let lines = process.lines()
+        let stop = try #require(lines.first { $0.hasPrefix("error disk_full after ") }, "\(lines)")
+        let before = try #require(stop.split(separator: " ").last.flatMap { Int($0) }) + 20
+        let list = "list 1-\(before + 100) \(before + 100) told 0"
+        #expect(lines.contains("ok \(before + 100)") && lines.count { $0 == list } == 2, "\(lines)")
+        #expect(lines.contains("state ok") && lines.contains { $0.hasPrefix("state disk_full: ") }, "\(lines)")
+    }
+
+    @Test func whatTheSystemSaysIsSaidInItsOwnWords() {
+        func error(_ code: Int32, _ system: Int32 = 0) -> OutboxError {
+            OutboxError(
+                SQLiteFault(code: code, message: "m", systemCode: system), doing: "cannot commit to",
+                path: "/p/outbox.sqlite")
+        }
+        #expect(error(SQLITE_IOERR | 3 << 8, EROFS).code == .readOnly)
+        #expect(error(SQLITE_IOERR | 3 << 8, ENOSPC).code == .diskFull)
+        #expect(error(SQLITE_IOERR | 3 << 8, EIO).code == .system)
+        #expect(error(SQLITE_READONLY).code == .readOnly && error(SQLITE_FULL).code == .diskFull)
+        for code in [SQLITE_IOERR, SQLITE_READONLY, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_BUSY] {
+            #expect(error(code).isRetriable && error(code).description.contains("/p/outbox.sqlite"))
+        }
+    }
+
     /// Somebody reads without an end: the log cannot begin anew, and is bounded.
     @Test func aLogHeldByAReaderIsBounded() async throws {
         let folder = try Folder()

@@ -30,6 +30,8 @@ public struct Configuration: Sendable {
     public var backlog = BacklogFeed.Limits()
     public var recording: Recording?
     public var outbox = Outbox()
+    /// Most bytes of undelivered messages that the outbox keeps.
+    public var outboxBytes: Int64 { outbox.maximumBytes }
     /// Most signals in memory that wait for the disk.
     public var heldSignals = 10_000
     /// Milliseconds: what waits goes on over a gap up to this long; over a longer one an answer may have come unseen.

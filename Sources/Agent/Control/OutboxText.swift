@@ -66,10 +66,9 @@ public enum OutboxText {
         var rows: [[String]] = []
         if let brokers = report["brokers"] {
             let last = instant(report["lastAcknowledged"]).map { "last acknowledgement \(since($0, time))" }
-            rows.append([
-                "brokers",
-                "\(brokers["up"]?.int ?? 0) of \(brokers["known"]?.int ?? 0) up; \(last ?? "none has acknowledged anything yet")",
-            ])
+            let known = brokers["known"]?.int ?? 0
+            let up = known == 0 ? "not counted yet" : "\(brokers["up"]?.int ?? 0) of \(known) up"
+            rows.append(["brokers", "\(up); \(last ?? "none has acknowledged anything yet")"])
             rows.append([
                 "in flight",
                 "\(count(report["inFlight"]?.int ?? 0, "message")), \(bytes(report["inFlightBytes"]?.int ?? 0))",
@@ -93,6 +92,7 @@ public enum OutboxText {
                     + "\(report["epoch"]?.int ?? 0)",
             ])
         }
+        rows.append(["quarantine", size(report["quarantine"] ?? .null)])
         return "\n" + TextColumns.text(rows, rightAligned: [])
     }
 
@@ -104,14 +104,17 @@ public enum OutboxText {
             + "\(number(drain["perSecond"]?.int ?? 0))/s, \(left)"
     }
 
-    private static func quarantine(_ report: JSONValue, _ time: PeopleTime) -> String {
-        let quarantine = report["quarantine"] ?? .null
+    private static func size(_ quarantine: JSONValue) -> String {
         let messages = quarantine["messages"]?.int ?? 0
-        guard messages > 0 else { return "quarantine  empty\n" }
-        let list = quarantine["list"]?.elements ?? []
-        var text =
-            "quarantine  \(count(messages, "message")) of at most \(number(quarantine["limitMessages"]?.int ?? 0)), "
-            + "\(bytes(quarantine["bytes"]?.int ?? 0)): no broker takes \(messages == 1 ? "it" : "them")\n\n"
+        guard messages > 0 else { return "empty" }
+        return "\(count(messages, "message")) of at most \(number(quarantine["limitMessages"]?.int ?? 0)), "
+            + "\(bytes(quarantine["bytes"]?.int ?? 0)): no broker takes \(messages == 1 ? "it" : "them")"
+    }
+
+    private static func quarantine(_ report: JSONValue, _ time: PeopleTime) -> String {
+        let messages = report["quarantine"]?["messages"]?.int ?? 0
+        let list = report["quarantine"]?["list"]?.elements ?? []
+        guard messages > 0 else { return "" }
         let rows = list.map { letter in
             [
                 letter["id"]?.text ?? "", letter["topic"]?.text ?? "", letter["type"]?.text ?? "",
@@ -119,7 +122,8 @@ public enum OutboxText {
                 letter["reason"]?.text ?? "",
             ]
         }
-        text += TextColumns.text([["ID", "TOPIC", "TYPE", "SIZE", "SINCE", "REASON"]] + rows, rightAligned: [3])
+        var text =
+            "\n" + TextColumns.text([["ID", "TOPIC", "TYPE", "SIZE", "SINCE", "REASON"]] + rows, rightAligned: [3])
         if messages > Int64(list.count) { text += "… and \(number(messages - Int64(list.count))) more\n" }
         return text
             + "\n\"lanewatch outbox release ID\" sends one again, once the cause is mended; "
