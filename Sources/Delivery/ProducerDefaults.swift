@@ -38,7 +38,8 @@ public enum ProducerDefaults {
             // it a consumer's setting, and a producer follows it too (RealKafkaTopicsTests).
             "allow.auto.create.topics": "false",
             "statistics.interval.ms": "10000",
-            "log.connection.close": "false",
+            // Without it a connection that is ended by the other side is no error either: plain text to a TLS listener.
+            "log.connection.close": "true",
         ])
         // An unknown setting is an error before 2.3.
         if version.hasExponentialRetry { configuration.settings.append(.init("retry.backoff.max.ms", "15000")) }
