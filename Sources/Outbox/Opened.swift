@@ -94,7 +94,7 @@ final class Opened {
         var lostLog = formerEpoch > 0 && folder.databaseBytes == 0 ? folder.copyLogAside() : nil
         let (database, found) = try Self.openOrBeginAnew(folder, configuration, damage: damage)
         do throws(SQLiteFault) {
-            if lostLog == nil, found == nil, formerEpoch > 0, try database.integer("PRAGMA user_version") == 0 {
+            if lostLog == nil, found == nil, formerEpoch > 0, (try? database.integer(Self.storedEpoch)) ?? 0 == 0 {
                 lostLog = folder.copyLogAside()
             }
             guard try Schema.migrate(database) != nil else {
@@ -232,13 +232,15 @@ final class Opened {
         return pages * pageSize
     }
 
+    private static let storedEpoch = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'epoch'"
+
     /// The epoch of the file. A new file begins a larger one than any known, and so does an old one that was put back.
     private static func settleEpoch(
         _ database: Database, _ folder: StateFolder, _ path: String
     ) throws(OutboxError) -> Int64 {
         let known = folder.knownEpoch
         do throws(SQLiteFault) {
-            let stored = try database.integer("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'epoch'")
+            let stored = try database.integer(Self.storedEpoch)
             if stored > 0 && stored >= known {
                 if known != stored { try folder.rememberOrFault(stored) }
                 return stored

@@ -181,7 +181,7 @@ extension Opened {
     var everything: Salvaged {
         var salvaged = Salvaged()
         salvaged.messages = Int(clamping: cursors.values.joined().reduce(0) { $0 + $1.waiting })
-        salvaged.hasCheckpoint = true
+        salvaged.hasCheckpoint = lastSignal > 0
         return salvaged
     }
 }

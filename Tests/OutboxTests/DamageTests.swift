@@ -127,7 +127,9 @@ import Testing
             let recovered = try await again.recover()
             let replacements = again.takeReplacements()
             #expect(recovered.lastSignal == Int64(seqs.count) || replacements.count == 1)
-            #expect(replacements.allSatisfy { ($0.aside != nil) == (cut > 0) })
+            #expect(
+                replacements.allSatisfy { ($0.aside != nil) == (cut > 0) },
+                "seed \(seed), \(cut) of \(log.count) bytes, file of \(file.count): \(replacements)")
             // Numbers that were given once are not given again: what comes next is in a new epoch, and the alarm tells.
             #expect((again.epoch > epoch) == (seqs.count < 40) && replacements.count == (seqs.count < 40 ? 1 : 0))
         }
