@@ -208,7 +208,8 @@ enum OwnDisk {
         let outbox = try folder.open()
         let body = filler(1, bytes: 20_000)
         for _ in 1...60 { _ = try await outbox.commit(Commit(events: (0..<20).map { _ in event("t", body) })) }
-        let pages = try await outbox.pagesPerTurn(settling: Mark(topic: "t", position: Position(epoch: outbox.epoch, seq: 1200)))
+        let pages = try await outbox.pagesPerTurn(
+            settling: Mark(topic: "t", position: Position(epoch: outbox.epoch, seq: 1200)))
         #expect(pages.count >= 10 && pages.allSatisfy { $0 <= 3 * Outbox.vacuumPages }, "\(pages)")
         #expect(pages.reduce(0, +) > 3000)
     }
