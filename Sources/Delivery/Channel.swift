@@ -21,6 +21,8 @@ struct Channel {
     var cause: (position: Position, error: KafkaError)?
     /// New messages that come next, held to be handed over together.
     var gathered: [Parcel] = []
+    /// Up to here what was gathered was read, and counts as handed over with the outbox.
+    var leasedTo = Position.start
     /// The groups on their way, the oldest first: for each the ticket behind its last message.
     var groups: [UInt64] = []
     /// Up to here it was told that messages are missing from the outbox.

@@ -70,6 +70,8 @@ struct LinkState {
         {
             return
         }
+        // That a connection ended says less than why the one before it did.
+        if let known, fault.isVague, !faults[known].fault.isVague, now - faults[known].at < 40_000 { return }
         if let known { faults.remove(at: known) } else if faults.count >= Self.brokers { faults.removeFirst() }
         faults.append((fault, now))
     }

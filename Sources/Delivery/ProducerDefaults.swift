@@ -13,7 +13,8 @@ public enum ProducerDefaults {
             "enable.gapless.guarantee": "true",
             // The outbox decides what is late: with any limit the oldest fail while younger ones go out.
             "message.timeout.ms": "0",
-            "linger.ms": "0",
+            // A group that is handed over goes out in one request or two: see docs/decisions/0011-linger.md.
+            "linger.ms": "0.5",
             "queue.buffering.max.messages": "2000",
             "queue.buffering.max.kbytes": "8192",
             "batch.num.messages": "500",
@@ -37,7 +38,8 @@ public enum ProducerDefaults {
             // it a consumer's setting, and a producer follows it too (RealKafkaTopicsTests).
             "allow.auto.create.topics": "false",
             "statistics.interval.ms": "10000",
-            "log.connection.close": "false",
+            // Without it a connection that is ended by the other side is no error either: plain text to a TLS listener.
+            "log.connection.close": "true",
         ])
         // An unknown setting is an error before 2.3.
         if version.hasExponentialRetry { configuration.settings.append(.init("retry.backoff.max.ms", "15000")) }

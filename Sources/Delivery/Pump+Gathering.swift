@@ -5,10 +5,10 @@ import Outbox
 
 /// From a commit straight to the producer, without a reading of the outbox.
 ///
-/// At most two groups of a topic are on their way. With fewer, what comes is handed over at once, so that a quiet lane waits for
-/// nothing; with two, what comes is gathered, and handed over together when the first of them is through. That makes fewer and
-/// larger requests, and it keeps messages out of librdkafka that it cannot send yet: with `linger.ms=0` its thread spins
-/// as long as it holds one (measured with 2.0.2: half a million polls for 100 000 messages).
+/// With five messages of a partition on their way, an idempotent librdkafka sends no more until they are answered (its pull request
+/// 4989 tells; 2.0.2 to 2.16), and past `linger.ms` its thread spins for as long as it holds one. So a group is handed over when
+/// there is nothing on its way, or so little that the next one goes at once: a quiet lane waits for nothing. Meanwhile what comes is
+/// gathered, and what waits is read ahead. See docs/decisions/0011-linger.md.
 extension Pump {
     func gather(_ fresh: [Parcel]) {
         guard state == .running else { return }
@@ -32,20 +32,41 @@ extension Pump {
     }
 
     /// Hands over what was gathered of a topic where it is time to.
-    /// - Returns: false as long as it has to wait.
+    /// - Returns: false as long as any of it has to wait.
     func isGatheringOver(_ place: Int) -> Bool {
-        guard !channels[place].gathered.isEmpty else { return true }
-        guard channels[place].groups.count < configuration.groups else { return false }
-        handOverGathered(place)
+        while !channels[place].gathered.isEmpty {
+            guard isGroupDue(place) else { return false }
+            handOverGathered(place)
+        }
         return true
     }
 
+    /// Whether librdkafka would send another group at once.
+    func isGroupDue(_ place: Int) -> Bool {
+        let channel = channels[place]
+        return channel.groups.isEmpty || channel.groups.count < configuration.groups && channel.window.count < 5
+    }
+
+    /// Hands over a group of what was gathered: no more than one request holds.
     func handOverGathered(_ place: Int) {
-        let parcels = takeGathered(place)
-        guard state == .running, let producer, let first = parcels.first, let last = parcels.last else { return }
-        // Where one was given up meanwhile, what stands in its place is read.
-        guard outbox.claim(channels[place].topic, from: first.position, to: last.position) else { return }
-        handOver(group: parcels, place, producer)
+        let parcels = takeGathered(place, upTo: configuration.leaseRows)
+        guard state == .running, let producer, let last = parcels.last else { return }
+        // Where one that came with its commit was given up meanwhile, what stands in its place is read.
+        let fresh = parcels.first { $0.position > channels[place].leasedTo }
+        if let fresh, !outbox.claim(channels[place].topic, from: fresh.position, to: last.position) {
+            takeGathered(place)
+            return
+        }
+        // What comes behind one that was not taken is read again, in its turn.
+        if !handOver(group: parcels, place, producer) { takeGathered(place) }
+    }
+
+    /// Keeps what was read ahead until its time comes.
+    func gather(read parcels: [Parcel], _ place: Int) {
+        channels[place].gathered = parcels
+        channels[place].leasedTo = parcels.last?.position ?? channels[place].leasedTo
+        gatheredCount += parcels.count
+        for parcel in parcels { gatheredBytes += parcel.size }
     }
 
     /// Hands over `parcels` as one group. What cannot be handed over is read again when there is room, or after the recovery.
@@ -74,11 +95,11 @@ extension Pump {
         return false
     }
 
-    /// Empties the gathering; what is not handed over now is read from the outbox.
+    /// Takes the first of the gathering, all without `limit`; what is not handed over now is read from the outbox.
     @discardableResult
-    func takeGathered(_ place: Int) -> [Parcel] {
-        let parcels = channels[place].gathered
-        channels[place].gathered = []
+    func takeGathered(_ place: Int, upTo limit: Int = .max) -> [Parcel] {
+        let parcels = Array(channels[place].gathered.prefix(limit))
+        channels[place].gathered.removeFirst(parcels.count)
         gatheredCount -= parcels.count
         for parcel in parcels { gatheredBytes -= parcel.size }
         return parcels

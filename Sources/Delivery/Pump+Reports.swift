@@ -65,6 +65,7 @@ extension Pump {
         }
         guard done > 0 else { return }
         linkState.reached()
+        if toldLink.state != .up { tellLink() }
         let oldest = channels[place].window.oldestTicket
         while let end = channels[place].groups.first, end <= oldest { channels[place].groups.removeFirst() }
         counts.acknowledged += done

@@ -151,7 +151,7 @@ import Outbox
         guard state != .stopped, state != .stopping else { return }
         let limit = Boottime.milliseconds() + seconds * 1000 - 500
         func left() -> Int64 { max(50, limit - Boottime.milliseconds()) }
-        for place in channels.indices { handOverGathered(place) }
+        for place in channels.indices { while !channels[place].gathered.isEmpty { handOverGathered(place) } }
         state = .stopping
         if let lookDeadline { EventLoop.shared.cancel(lookDeadline) }
         endPause()
@@ -192,9 +192,10 @@ import Outbox
         case .ready:
             guard window.hasMore, !channels[place].isLeasing else { return }
             let room = min(
-                window.room(configuration.windowPerTopic), configuration.window - counts.inFlight,
+                window.room(configuration.windowPerTopic), configuration.window - counts.inFlight - gatheredCount,
                 configuration.leaseRows)
-            // As groups end whole, a backlog is not read row by row as each report makes room for one.
+            // As groups end whole, a backlog is not read row by row as each report makes room for one; and the next group is
+            // read while one is on its way.
             guard room > 0, channels[place].groups.count < configuration.groups,
                 counts.bytesInFlight < configuration.windowBytes
             else { return }
@@ -233,6 +234,7 @@ import Outbox
             channels[place].window.head = channels[place].window.sent
             return
         }
+        guard isGroupDue(place) else { return gather(read: parcels, place) }
         // With a full queue it is up to the reports: each of them makes room and advances.
         if handOver(group: parcels, place, producer) { advance(place) }
     }

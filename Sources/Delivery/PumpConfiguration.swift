@@ -10,7 +10,7 @@ public struct PumpConfiguration: Sendable {
     public var windowPerTopic = 1000
     public var windowBytes = 8 << 20
     /// Groups of messages of one topic that are on their way at once: each is one commit's, or what was gathered or read
-    /// meanwhile.
+    /// meanwhile. A second one only while the first has fewer than five messages: librdkafka would not send it.
     public var groups = 2
     /// Messages read at once.
     public var leaseRows = 500

@@ -77,6 +77,9 @@ public struct LinkFault: Hashable, Sendable {
         self.said = said
     }
 
+    /// Only says that there is no connection, not why.
+    public var isVague: Bool { cause.weight == 0 }
+
     /// Whether this says more than `other`.
     public func tellsMore(than other: LinkFault) -> Bool { cause.weight > other.cause.weight }
 }
@@ -122,7 +125,8 @@ extension LinkFault {
 extension KafkaError {
     /// About a connection, or all of them, and not about a message or a topic.
     public var isOfLink: Bool {
-        ["_TRANSPORT", "_RESOLVE", "_SSL", "_AUTHENTICATION", "_ALL_BROKERS_DOWN", "_TIMED_OUT"].contains(name)
+        ["_TRANSPORT", "_RESOLVE", "_SSL", "_BAD_MSG", "_AUTHENTICATION", "_ALL_BROKERS_DOWN", "_TIMED_OUT"].contains(
+            name)
             || ["SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "CLUSTER_AUTHORIZATION_FAILED"].contains(
                 name)
     }

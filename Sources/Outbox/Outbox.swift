@@ -320,7 +320,12 @@ public actor Outbox {
             if [SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN].contains(error.primary), case .open = hold {
                 hold = .lost(damage: nil)
             }
-            throw OutboxError(error, doing: doing, path: path)
+            var fault = error
+            let isOfMedium = error.primary == SQLITE_IOERR || error.primary == SQLITE_CANTOPEN
+            if isOfMedium, let found = [StateFolder.diskFault(at: configuration.folder)].first(where: { $0 != 0 }) {
+                fault = SQLiteFault(code: SQLITE_IOERR, message: error.message, systemCode: found)
+            }
+            throw OutboxError(fault, doing: doing, path: path)
         }
     }
 

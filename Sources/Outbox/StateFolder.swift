@@ -171,6 +171,15 @@ final class StateFolder {
         return stat(path, &status) == 0 ? Int64(status.st_size) : 0
     }
 
+    /// What is wrong with the file system, as an `errno`: EROFS, ENOSPC, or 0. SQLite does not always say it.
+    static func diskFault(at path: String) -> Int32 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return 0 }
+        // ST_RDONLY, which comes as a number or as an enumeration, as other headers have it. Source: statvfs(3).
+        if status.f_flag & 1 != 0 { return EROFS }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize) < 65_536 ? ENOSPC : 0
+    }
+
     /// Whether the lock that is held is the folder's: not, where the folder was taken away or another put in its place.
     var isInPlace: Bool {
         var status = stat()

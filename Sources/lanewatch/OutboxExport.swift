@@ -152,7 +152,8 @@ enum OutboxExport {
             let settled = try reader.contents(listing: 0).depths.first { $0.topic == topic }?.settled ?? .start
             let first = max(after.seq, settled.epoch == after.epoch ? settled.seq : after.seq) + 1
             guard settled.epoch <= after.epoch, first < next.seq else { return }
-            faults.append("\(topic): \(first) to \(next.seq - 1) of epoch \(next.epoch) cannot be read: they are damaged")
+            faults.append(
+                "\(topic): \(first) to \(next.seq - 1) of epoch \(next.epoch) cannot be read: they are damaged")
         }
 
         private mutating func write(_ parcel: Parcel, _ letter: DeadLetter?, _ progress: Progress) {

@@ -59,6 +59,7 @@ struct Beds: Sendable {
         let ended = one.end(within: 120)
         if ended == nil { one.signal(SIGKILL) }
         #expect(ended == code, "\(one.child.lines.suffix(8))")
+        for event in one.events where event.name == "counts" || event.name == "stopped" { event.expectWhole() }
         return try #require(one.events.last { $0.name == "stopped" }, "\(one.child.lines.suffix(8))")
     }
 
@@ -100,5 +101,13 @@ struct Beds: Sendable {
         #expect(
             try postgres.number("SELECT count(*) FROM interventions") == lanes.count * ((sent + 2) / 3),
             sourceLocation: sourceLocation)
+    }
+}
+
+extension Consumer.Event {
+    /// Nothing that was read has gone astray.
+    func expectWhole() {
+        let out = ["written", "repeated", "rejected", "fenced", "held"].reduce(0) { $0 + self[$1] }
+        #expect(self["read"] == out, "\(members)")
     }
 }

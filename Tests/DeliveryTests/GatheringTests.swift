@@ -37,6 +37,27 @@ import Testing
         await bench.pump.stop()
     }
 
+    /// librdkafka would keep a second request to itself, and its thread would spin: what comes or lies behind waits with us.
+    @Test func withFiveMessagesOnTheirWayOneGroupIsEnough() async throws {
+        let bench = try await begun { $0.leaseRows = 10 }
+        try bench.cluster.setRoundTrip(1, milliseconds: 2000)
+        try await bench.commit(10, group: 10, fresh: true)
+        try await bench.commit(5, group: 5, fresh: true)
+        #expect(bench.channel().groups.count == 1 && bench.channel().window.count == 10)
+        #expect(bench.channel().gathered.count == 5)
+        // Nothing of these came with its commit: with the first group answered, all of it is read, a group ahead.
+        try await bench.commit(60, group: 60, wake: true)
+        #expect(await until { bench.pump.counts.acknowledged >= 16 })
+        #expect(await until { bench.channel().window.count == 10 && bench.channel().gathered.count == 10 })
+        #expect(bench.channel().groups.count == 1)
+        try bench.cluster.setRoundTrip(1, milliseconds: 0)
+        #expect(await bench.drained())
+        #expect(bench.pump.gatheredCount == 0 && bench.pump.gatheredBytes == 0)
+        try await bench.expectWhole()
+        bench.expectConserved()
+        await bench.pump.stop()
+    }
+
     /// More than there is room for, in commits of any size: some of it is handed over, some gathered, some read again.
     @Test func nothingIsLostBetweenGatheringAndReading() async throws {
         let bench = try await begun(["t", "u", "v"]) {

@@ -108,6 +108,15 @@ import Testing
         #expect(link(&state, 11_000).state == .down)
     }
 
+    @Test func thatAConnectionEndedDoesNotHideWhy() {
+        var state = LinkState(now: 0)
+        state.take(fault(.loginWanted), isAllDown: false, now: 100)
+        state.take(fault(.closed), isAllDown: false, now: 200)
+        #expect(link(&state, 12_000).fault?.cause == .loginWanted)
+        state.take(fault(.closed), isAllDown: false, now: 50_000)
+        #expect(link(&state, 50_000).fault?.cause == .closed)
+    }
+
     @Test func faultsOfManyBrokersAreBounded() {
         var state = LinkState(now: 0)
         for broker in 0..<1000 { state.take(fault(.refused, "b\(broker):1"), isAllDown: false, now: 1) }

@@ -41,7 +41,9 @@ import Testing
     }
 
     @Test func theKeyChoosesOnceAndMorePartitionsChangeNothing() async throws {
-        let folder = try Folder()
+        let (folder, other) = (try Folder(), try Folder())
+        // They are removed with their values.
+        defer { withExtendedLifetime((folder, other)) {} }
         var outbox = try folder.outbox()
         #expect(try await kept(outbox).isEmpty)
         #expect(try await send(1...300, outbox, partitions: 1) == Array(repeating: "0", count: 300))
@@ -51,12 +53,13 @@ import Testing
         #expect(try await send(301...600, outbox, partitions: 8) == Array(repeating: "0", count: 300))
         #expect(try await kept(outbox) == ["t": "0"])
         // Without what was kept the key would have gone elsewhere: else this shows nothing.
-        let other = try Folder()
         #expect(try await send(1...10, try other.outbox(), partitions: 8) == Array(repeating: "4", count: 10))
     }
 
     @Test func withFewerPartitionsTheKeyChoosesAgain() async throws {
-        let outbox = try Folder().outbox()
+        let folder = try Folder()
+        defer { withExtendedLifetime(folder) {} }
+        let outbox = try folder.outbox()
         _ = try await outbox.commit(Commit(facts: ["partition.t": Array("9".utf8), "partition.u": Array("x".utf8)]))
         var notes: [String] = []
         #expect(

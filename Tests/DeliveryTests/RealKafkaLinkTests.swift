@@ -167,7 +167,7 @@ struct RealKafkaLinkTests {
         #expect(pump.link.state == .up)
         #expect(pump.counts.recreations == 1)
         #expect(notices.all.contains { $0.message == "credentials have changed: the producer is made anew" })
-        #expect(notices.all.contains { $0.message == "the link to Kafka is back" })
+        #expect(await until { notices.all.contains { $0.message == "the link to Kafka is back" } })
         await pump.stop()
         await outbox.close()
     }

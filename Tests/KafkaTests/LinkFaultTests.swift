@@ -36,15 +36,15 @@ import Testing
             "127.0.0.1:24006/bootstrap: ApiVersionRequest failed: Local: Timed out: probably due to broker version < 0.10 (see api.version.request configuration) (after 10171ms in state APIVERSION_QUERY)",
             .silent, "127.0.0.1:24006", "does not answer"),
         Case(
-            "_TRANSPORT",
+            "_BAD_MSG",
             "127.0.0.1:24007/bootstrap: Receive failed: Invalid response size 1397966893 (0..100000000): increase receive.message.max.bytes (after 9ms in state APIVERSION_QUERY)",
             .notKafka, "127.0.0.1:24007", "not Kafka"),
         Case(
-            "_TRANSPORT",
+            "_BAD_MSG",
             "10.255.255.1:9092/bootstrap: Receive failed: Invalid response size 1213486160 (0..100000000): increase receive.message.max.bytes (after 16ms in state APIVERSION_QUERY)",
             .notKafka, "10.255.255.1:9092", "not Kafka"),
         Case(
-            "_TRANSPORT",
+            "_BAD_MSG",
             "h:1/bootstrap: Receive failed: Invalid response size 352518656 (0..100000000): increase receive.message.max.bytes (after 9ms in state APIVERSION_QUERY)",
             .tlsWanted, "h:1", "TLS", "sasl_ssl"),
         Case(
@@ -107,6 +107,7 @@ import Testing
     @Test(arguments: cases) func theCauseTheBrokerAndTheWayOut(one: Case) throws {
         let code: [String: Int32] = [
             "_TRANSPORT": -195, "_RESOLVE": -193, "_SSL": -181, "_AUTHENTICATION": -169, "_TIMED_OUT": -185,
+            "_BAD_MSG": -199,
         ]
         let error = KafkaError(code: try #require(code[one.name]), one.said)
         #expect(error.name == one.name)

@@ -22,6 +22,9 @@ public final class Consumer: Sendable {
         public func text(_ member: String) -> String { members[member] as? String ?? "" }
     }
 
+    /// Debian's Python, for which its packages are; `CONSUMER_PYTHON` names another, with newer ones.
+    public static let python = ProcessInfo.processInfo.environment["CONSUMER_PYTHON"] ?? "/usr/bin/python3"
+
     public static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "examples/consumer").path
 
@@ -56,8 +59,7 @@ public final class Consumer: Sendable {
     }
 
     private static func words(_ script: String?, _ words: [String]) -> [String] {
-        // Debian's Python: its packages are Debian's too.
-        ["/usr/bin/python3", "-u", script ?? folder + "/consume.py"] + words
+        [python, "-u", script ?? folder + "/consume.py"] + words
     }
 
     private static let environment = ["PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": folder]

@@ -20,6 +20,7 @@ enum SchemaChange {
         // A promise of the value itself stays as it is, whichever way it would change.
         for keyword in [
             "$id", "type", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
+            "minProperties", "maxProperties",
         ]
         where !isSame(old[keyword], new[keyword]) {
             faults.append("\(place)/\(keyword): \(old[keyword] == nil ? "added" : "changed")")

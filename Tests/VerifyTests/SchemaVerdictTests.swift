@@ -67,7 +67,8 @@ import Testing
             #"{"not":{"required":["a"]}}"#,
             #"{"if":{"required":["a"]},"then":{"required":["b"]},"else":{"required":["c"]}}"#,
             #"{"properties":{"a":false,"b":true},"additionalProperties":{"type":"integer"}}"#,
-            #"{"pattern":"^[a-c]+$"}"#, #"{"pattern":"b"}"#, #"{"format":"date-time"}"#,
+            #"{"minProperties":1,"maxProperties":1}"#, #"{"pattern":"^[a-c]+$"}"#, #"{"pattern":"b"}"#,
+            #"{"format":"date-time"}"#,
             #"{"allOf":[{"required":["a"]},{"properties":{"a":{"const":1}}}]}"#, "true", "false", "{}",
         ]
         let values = [

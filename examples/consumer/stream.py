@@ -52,6 +52,7 @@ class Stream:
         self.at_end: set[tuple[str, int]] = set()
         self.was_assigned = False
         self.fault: Exception | None = None
+        self.heard: dict[str, float] = {}  # by the error's name: when it may be told again
         self.to_commit: dict[tuple[str, int], int] = {}
         self.commit_due = time.monotonic() + COMMIT_EVERY
         settings = USUAL | settings | FIXED | {"error_cb": self._hear, "on_commit": self._committed}
@@ -102,7 +103,11 @@ class Stream:
             say("revoked", partitions=_named(places))
 
     def _hear(self, error: KafkaError):
-        say("kafka", error=error.name(), text=error.str())
+        """A broker that is away is told of again and again: once in ten seconds is enough."""
+        now = time.monotonic()
+        if now >= self.heard.get(error.name(), now):
+            self.heard[error.name()] = now + 10
+            say("kafka", error=error.name(), text=error.str())
 
     def _committed(self, error, _partitions):
         if error is not None:

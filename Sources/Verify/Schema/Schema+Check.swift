@@ -61,6 +61,13 @@ extension Schema {
         for name in required where !members.contains(where: { $0.name == name }) {
             return "\(named(path)) has no \(name)"
         }
+        if memberCount.least != nil || memberCount.most != nil {
+            let count = Int64(Set(members.map(\.name)).count)
+            if let least = memberCount.least, count < least {
+                return "\(named(path)) must have \(least) members or more"
+            }
+            if let most = memberCount.most, count > most { return "\(named(path)) must have \(most) members or fewer" }
+        }
         guard !properties.isEmpty || others != nil else { return nil }
         for (index, member) in members.enumerated() {
             guard let schema = properties[member.name] ?? others else { continue }

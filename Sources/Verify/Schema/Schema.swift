@@ -12,6 +12,8 @@ public final class Schema {
     static let annotations: Set<String> = ["$schema", "$id", "$comment", "title", "description", "examples", "default"]
     static let checks: Set<String> = [
         "type", "enum", "const", "required", "properties", "additionalProperties", "items", "minItems", "maxItems",
+        "minProperties",
+        "maxProperties",
         "minimum", "maximum", "minLength", "maxLength", "pattern", "format", "allOf", "anyOf", "not", "if", "then",
         "else",
     ]
@@ -32,6 +34,7 @@ public final class Schema {
     var others: Schema?
     var items: Schema?
     var itemCount: (least: Int64?, most: Int64?) = (nil, nil)
+    var memberCount: (least: Int64?, most: Int64?) = (nil, nil)
     var range: (least: Double?, most: Double?) = (nil, nil)
     var length: (least: Int64?, most: Int64?) = (nil, nil)
     var pattern: SchemaPattern?
@@ -114,6 +117,7 @@ public final class Schema {
             return number
         }
         itemCount = (try count("minItems"), try count("maxItems"))
+        memberCount = (try count("minProperties"), try count("maxProperties"))
         length = (try count("minLength"), try count("maxLength"))
         range = (try number("minimum"), try number("maximum"))
     }

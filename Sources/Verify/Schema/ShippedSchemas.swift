@@ -140,6 +140,44 @@ enum ShippedSchemas {
         on":"ce_type of the message","type":"string"}},"required":["id","withheld","reason","bytes","sha256"\#
         ],"title":"Stands in the place of a message that no broker takes","type":"object"}
         """#,
+        // messages.dropped.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.messages.dropped.v1","$schema":"https://json-schema.org/draft/2020-\#
+        12/schema","properties":{"at":{"description":"When they were given up, the last of them","format":"d\#
+        ate-time","type":"string"},"count":{"description":"All from first to last, both included","minimum":\#
+        1,"type":"integer"},"first":{"description":"ce_sequence of the first message given up","pattern":"^[\#
+        0-9]{20}$","type":"string"},"firstKept":{"description":"When the first of them was kept","format":"d\#
+        ate-time","type":"string"},"lane":{"type":"string"},"last":{"description":"ce_sequence of the last; \#
+        this message has it too","pattern":"^[0-9]{20}$","type":"string"},"lastKept":{"format":"date-time","\#
+        type":"string"},"previous":{"description":"On a chained topic: what the first of them named as its p\#
+        redecessor","pattern":"^[0-9a-f]{64}$","type":"string"},"reasons":{"additionalProperties":{"minimum"\#
+        :1,"type":"integer"},"description":"How many for which reason; together count","minProperties":1,"pr\#
+        operties":{"age":{"description":"Older than outbox.max_age","minimum":1,"type":"integer"},"damaged":\#
+        {"description":"Not readable any more","minimum":1,"type":"integer"},"full":{"description":"In the w\#
+        ay of newer ones past outbox.max_mib","minimum":1,"type":"integer"}},"type":"object"},"sha256":{"des\#
+        cription":"Of the last one's value: what the next message of a chained topic names; 64 zeros where i\#
+        t was not readable","pattern":"^[0-9a-f]{64}$","type":"string"},"store":{"type":"string"}},"required\#
+        ":["store","lane","first","last","count","reasons","firstKept","lastKept","sha256","at"],"title":"Me\#
+        ssages of this lane and topic that were given up before they were delivered","type":"object"}
+        """#,
+        // outbox.replaced.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.outbox.replaced.v1","$schema":"https://json-schema.org/draft/2020-1\#
+        2/schema","properties":{"aside":{"description":"Where the former file lies on the lane; null where t\#
+        here was none to keep","type":["string","null"]},"at":{"format":"date-time","type":"string"},"cause"\#
+        :{"description":"What was found wrong","type":"string"},"checkpoint":{"description":"Whether the rul\#
+        es' memory was taken over","type":"boolean"},"epoch":{"description":"The epoch from now on; the form\#
+        er one where nothing was lost","minimum":1,"type":"integer"},"formerEpoch":{"description":"The last \#
+        epoch known before; 0 where none is","minimum":0,"type":"integer"},"lane":{"type":"string"},"lost":{\#
+        "description":"Messages known to be lost; more may be, of topics of which nothing was readable","min\#
+        imum":0,"type":"integer"},"previous":{"description":"SHA-256 of the value of the lane's previous mes\#
+        sage on the topic; 64 zeros for the first of an epoch","pattern":"^[0-9a-f]{64}$","type":"string"},"\#
+        rules":{"description":"Digest of the rules in force","pattern":"^sha256:[0-9a-f]{64}$","type":"strin\#
+        g"},"salvaged":{"description":"Messages taken over; they are sent under their old sequences","minimu\#
+        m":0,"type":"integer"},"store":{"type":"string"}},"required":["previous","store","lane","rules","cau\#
+        se","aside","formerEpoch","epoch","salvaged","lost","checkpoint","at"],"title":"The lane's outbox wa\#
+        s damaged or taken away, and another stands in its place","type":"object"}
+        """#,
         // rules.applied.v1.schema.json
         #"""
         {"$id":"urn:lanewatch:schema:sco.rules.applied.v1","$schema":"https://json-schema.org/draft/2020-12/\#
