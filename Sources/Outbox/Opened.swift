@@ -89,8 +89,14 @@ final class Opened {
         self.frontier = frontier
         values = configuration.values
         let formerEpoch = folder.knownEpoch
+        // Nothing is in it, though an epoch was begun here: what is left of its log is all that may still hold something. Beside an
+        // empty file SQLite removes it.
+        var lostLog = formerEpoch > 0 && folder.databaseBytes == 0 ? folder.copyLogAside() : nil
         let (database, found) = try Self.openOrBeginAnew(folder, configuration, damage: damage)
         do throws(SQLiteFault) {
+            if lostLog == nil, found == nil, formerEpoch > 0, try database.integer("PRAGMA user_version") == 0 {
+                lostLog = folder.copyLogAside()
+            }
             guard try Schema.migrate(database) != nil else {
                 throw SQLiteFault(code: Self.newerVersion, message: "")
             }
@@ -123,6 +129,12 @@ final class Opened {
                     salvaged: salvaged, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
             }
             try load(inFlight: configuration.inFlight)
+            if replacement == nil, formerEpoch > 0, epoch > formerEpoch {
+                replacement = Replacement(
+                    cause: "the database was gone, or an older one was in its place", aside: lostLog,
+                    formerEpoch: formerEpoch, epoch: epoch, salvaged: everything,
+                    at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+            }
             try lookAtMark(formerEpoch)
         } catch { throw OutboxError(error, doing: "cannot read", path: path) }
     }

@@ -121,6 +121,7 @@ extension Outbox {
             isVacuuming = false
             return
         }
+        vacuumSteps += 1
         let left = (try? opened.freePageCount()) ?? free
         board.update { $0.vacuumedPages += Int(clamping: max(0, free - left)) }
         checkpointIfDue(opened)
