@@ -123,7 +123,7 @@ public actor Outbox {
     }
 
     private func take(_ commit: Commit) throws(OutboxError) -> Committed {
-        let opened = try ready()
+        let opened = try ready(for: commit)
         let began = Boottime.monotonicNanoseconds()
         var result = Committed()
         let created = WallInstant(milliseconds: Boottime.wallMilliseconds())
@@ -170,8 +170,10 @@ public actor Outbox {
         opened.lastSignal = max(opened.lastSignal, commit.journal.last?.number ?? 0, commit.snapshot?.number ?? 0)
         if hasChanges || commit.durability == .full { opened.noteMark() }
         if !opened.isInPlace { try recreateCommitted(opened) }
-        result.isRewritten = isRewriteUntold
-        isRewriteUntold = false
+        if !commit.isOfFactsAlone {
+            result.isRewritten = isRewriteUntold
+            isRewriteUntold = false
+        }
         checkpointIfDue(opened)
         result.nanoseconds = Boottime.monotonicNanoseconds() - began
         counts.take(commit, result)
@@ -179,13 +181,13 @@ public actor Outbox {
     }
 
     /// The open database, ready for a commit: in its place, its log within bounds, and whoever commits told of a new one.
-    private func ready() throws(OutboxError) -> Opened {
+    private func ready(for commit: Commit) throws(OutboxError) -> Opened {
         var opened = try current()
         if !opened.isInPlace {
             try recreate(opened)
             opened = try current()
         }
-        if isReplacementUntold {
+        if isReplacementUntold, !commit.isOfFactsAlone {
             isReplacementUntold = false
             throw OutboxError(
                 .replaced, "\(path) was damaged: a new database was begun; commit again, with a snapshot",
