@@ -144,7 +144,8 @@ final class Opened {
     ) throws(OutboxError) -> (Database, (cause: String, aside: String)?) {
         let path = folder.database
         do throws(SQLiteFault) {
-            if let damage { throw SQLiteFault(code: SQLITE_CORRUPT, message: damage) }
+            // What was set aside and not taken over was that one: what stands in its place since is a beginning.
+            if let damage, folder.unsalvaged == nil { throw SQLiteFault(code: SQLITE_CORRUPT, message: damage) }
             let whole = folder.isSuspect || folder.databaseBytes <= configuration.checkedBytes
             let database = try open(path, whole: whole)
             folder.clearSuspicion()
@@ -152,8 +153,9 @@ final class Opened {
             return (database, folder.unsalvaged.map { ("it was set aside before, and not read", $0) })
         } catch {
             guard error.isCorruption else { throw OutboxError(error, doing: "cannot open", path: path) }
+            let former = folder.unsalvaged
             let aside = try folder.moveAside(salvaging: true)
-            do throws(SQLiteFault) { return (try open(path, whole: false), (error.message, aside)) } catch {
+            do throws(SQLiteFault) { return (try open(path, whole: false), (error.message, former ?? aside)) } catch {
                 throw OutboxError(error, doing: "cannot begin", path: path)
             }
         }

@@ -124,9 +124,10 @@ final class StateFolder {
 
     /// Moves the database and its log out of the way, and says where to. Never over a file that is there.
     /// - Parameter salvaging: What can be read of it is to be taken over: that is remembered until `salvaged`.
-    func moveAside(salvaging: Bool) throws(OutboxError) -> String {
+    @discardableResult func moveAside(salvaging: Bool) throws(OutboxError) -> String {
         let aside = freeAside()
-        if salvaging {
+        // What is still to be taken over stays so: nothing was committed to the file that was begun in its place.
+        if salvaging, unsalvaged == nil {
             // A link holds its text in its inode: it can be made on a full disk.
             _ = unlink(salvageLink)
             guard symlink(aside, salvageLink) == 0 else { throw Self.refusal("cannot make \(salvageLink)") }
