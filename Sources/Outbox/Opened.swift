@@ -78,6 +78,18 @@ final class Opened {
     let file: StateFolder.FileID?
     private(set) var log: StateFolder.FileID?
 
+    /// As `init`. What is found damaged only when it is read, as a large file is not looked through, is set aside as well.
+    static func begin(
+        _ configuration: OutboxConfiguration, in folder: StateFolder, frontier: Frontier, damage: String? = nil
+    ) throws(OutboxError) -> Opened {
+        do throws(OutboxError) {
+            return try Opened(configuration, in: folder, frontier: frontier, damage: damage)
+        } catch {
+            guard error.code == .corrupt, damage == nil else { throw error }
+            return try Opened(configuration, in: folder, frontier: frontier, damage: error.description)
+        }
+    }
+
     /// Opens the database in `folder`. One that is damaged is set aside, and a new one begun that takes over what can be read.
     ///
     /// - Parameter damage: What is known to be wrong with the file: it is set aside unseen.

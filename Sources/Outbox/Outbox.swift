@@ -57,7 +57,7 @@ public actor Outbox {
     /// - Throws: `.locked` when another agent runs on it, `.tooNew`, `.diskFull`, `.readOnly`, `.system`.
     public init(_ configuration: OutboxConfiguration) throws(OutboxError) {
         let folder = try StateFolder(configuration.folder)
-        let opened = try Opened(configuration, in: folder, frontier: frontier)
+        let opened = try Opened.begin(configuration, in: folder, frontier: frontier)
         self.folder = folder
         self.configuration = configuration
         notices = opened.replacement.map { [$0.notice] } ?? []
@@ -280,7 +280,7 @@ public actor Outbox {
         case .closed: throw OutboxError(.misuse, "the outbox is closed")
         case .lost(let damage):
             if !folder.isInPlace { folder = try StateFolder(configuration.folder) }
-            let opened = try Opened(configuration, in: folder, frontier: frontier, damage: damage)
+            let opened = try Opened.begin(configuration, in: folder, frontier: frontier, damage: damage)
             hold = .open(opened)
             takenUpTo = opened.lastSignal
             if let replacement = opened.replacement {
