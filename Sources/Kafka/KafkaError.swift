@@ -63,11 +63,14 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
     public var isOfMessage: Bool {
         isOne(of: [
             RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_MSG, RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE,
-            RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
-            RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
-            RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
+            RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD,
+            RD_KAFKA_RESP_ERR_POLICY_VIOLATION, RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
         ])
     }
+
+    /// The time at which it was handed over is none for the broker: this machine's clock is wrong, or the broker's. The same
+    /// message is taken once it is right, as each sending has a time of its own.
+    public var isOfClock: Bool { isOne(of: [RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP]) }
 
     /// Who we are, or what we may do, was refused. Waits for an operator; says nothing about the message.
     public var isOfAuthority: Bool {
