@@ -89,8 +89,14 @@ final class Opened {
         self.frontier = frontier
         values = configuration.values
         let formerEpoch = folder.knownEpoch
+        // Nothing is in it, though an epoch was begun here: what is left of its log is all that may still hold something. Beside an
+        // empty file SQLite removes it.
+        var lostLog = formerEpoch > 0 && folder.databaseBytes == 0 ? folder.copyLogAside() : nil
         let (database, found) = try Self.openOrBeginAnew(folder, configuration, damage: damage)
         do throws(SQLiteFault) {
+            if lostLog == nil, found == nil, formerEpoch > 0, (try? database.integer(Self.storedEpoch)) ?? 0 == 0 {
+                lostLog = folder.copyLogAside()
+            }
             guard try Schema.migrate(database) != nil else {
                 throw SQLiteFault(code: Self.newerVersion, message: "")
             }
@@ -123,7 +129,14 @@ final class Opened {
                     salvaged: salvaged, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
             }
             try load(inFlight: configuration.inFlight)
-            try lookAtMark(formerEpoch)
+            try lookAtMark(formerEpoch, lostLog)
+            // Without a mark, as before there was one, the epoch tells.
+            if replacement == nil, formerEpoch > 0, epoch > formerEpoch {
+                replacement = Replacement(
+                    cause: "the database was gone, or an older one was in its place", aside: lostLog,
+                    formerEpoch: formerEpoch, epoch: epoch, salvaged: everything,
+                    at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+            }
         } catch { throw OutboxError(error, doing: "cannot read", path: path) }
     }
 
@@ -220,13 +233,15 @@ final class Opened {
         return pages * pageSize
     }
 
+    private static let storedEpoch = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'epoch'"
+
     /// The epoch of the file. A new file begins a larger one than any known, and so does an old one that was put back.
     private static func settleEpoch(
         _ database: Database, _ folder: StateFolder, _ path: String
     ) throws(OutboxError) -> Int64 {
         let known = folder.knownEpoch
         do throws(SQLiteFault) {
-            let stored = try database.integer("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'epoch'")
+            let stored = try database.integer(Self.storedEpoch)
             if stored > 0 && stored >= known {
                 if known != stored { try folder.rememberOrFault(stored) }
                 return stored
@@ -261,21 +276,27 @@ final class Opened {
     func noteMark() { mark.note(CommitMark.Value(epoch: epoch, position: position)) }
 
     /// A database that is behind its mark has lost commits that were answered: what it holds is sound and is kept, and what
-    /// comes now gets a new epoch.
-    private func lookAtMark(_ formerEpoch: Int64) throws(SQLiteFault) {
-        guard let noted = mark.value, noted.epoch == epoch, noted.position > position else { return }
+    /// comes now gets a new epoch. One that lost all of it has begun one already: that is told alike.
+    private func lookAtMark(_ formerEpoch: Int64, _ lostLog: String?) throws(SQLiteFault) {
+        guard replacement == nil, let noted = mark.value, noted.epoch == formerEpoch else { return }
+        let isOfIt = epoch == noted.epoch
+        guard !isOfIt || noted.position > position else { return }
         var salvaged = Salvaged()
         salvaged.messages = Int(clamping: cursors.values.joined().reduce(0) { $0 + $1.waiting })
         // Signals and messages together: which they were, nobody knows any more.
-        salvaged.lost = Int(clamping: noted.position - position)
-        // Before anything is written: that goes over what is left of the log.
-        let aside = folder.copyLogAside()
-        epoch = try Self.beginEpoch(database, folder, after: epoch)
-        chains = [:]
+        salvaged.lost = Int(clamping: noted.position - (isOfIt ? position : 0))
+        var aside = lostLog
+        if isOfIt {
+            // Before anything is written: that goes over what is left of the log.
+            aside = folder.copyLogAside()
+            epoch = try Self.beginEpoch(database, folder, after: epoch)
+            chains = [:]
+        }
         replacement = Replacement(
-            cause: "the end of its log is missing: commits that were answered are gone", aside: aside,
-            formerEpoch: formerEpoch, epoch: epoch, salvaged: salvaged,
-            at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+            cause: isOfIt
+                ? "the end of its log is missing: commits that were answered are gone"
+                : "it is empty, or older than what was answered", aside: aside, formerEpoch: formerEpoch, epoch: epoch,
+            salvaged: salvaged, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
     }
 
     /// Pages of the file that hold nothing.
