@@ -17,10 +17,19 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
 
     init(code: Int32, _ description: String, isFatal: Bool = false, settingIndex: Int = 0, settingKey: String? = nil) {
         self.code = code
-        self.description = description
+        self.description = Self.printable(description)
         self.isFatal = isFatal
         self.settingIndex = settingIndex
         self.settingKey = settingKey
+    }
+
+    /// Brokers add words of their own, which go to logs and terminals: control characters become blanks.
+    private static func printable(_ text: String) -> String {
+        let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) }
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { shown.append(isControl(scalar) ? " " : scalar) }
+        return String(shown)
     }
 
     /// An error by its number alone, in librdkafka's words.
