@@ -55,13 +55,14 @@ struct LinkState {
     init(now: Int64) { lostAt = now }
 
     /// An error event of the link.
-    mutating func take(_ fault: LinkFault, isAllDown: Bool, now: Int64) {
+    /// - Parameter isCounted: not where librdkafka says the same twice, in its log and as an error.
+    mutating func take(_ fault: LinkFault, isAllDown: Bool, isCounted: Bool = true, now: Int64) {
         if isAllDown {
             areAllDown = true
             if lostAt == nil { lostAt = now }
             return
         }
-        counts[fault.cause, default: 0] += 1
+        if isCounted { counts[fault.cause, default: 0] += 1 }
         if fault.cause == .loginWanted, lostAt == nil { lostAt = now }
         let known = faults.firstIndex { $0.fault.broker == fault.broker }
         // Why a certificate is refused stands in the log alone, just before the error that says only that it is.

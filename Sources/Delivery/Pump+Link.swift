@@ -18,7 +18,7 @@ extension Pump {
     /// - Returns: whether it was one.
     func takeLinkError(_ error: KafkaError) -> Bool {
         guard !error.isFatal, let fault = LinkFault(error) else { return false }
-        linkState.take(fault, isAllDown: error.isAllBrokersDown, now: Boottime.milliseconds())
+        linkState.take(fault, isAllDown: error.isAllBrokersDown, isCounted: false, now: Boottime.milliseconds())
         if error.isAllBrokersDown || fault.cause.isOfCredentials { tellLink() }
         if fault.cause.isOfCredentials { lookAtCredentials() }
         return true

@@ -15,7 +15,8 @@ extension Pump {
             tellLink()
         case .log(let level, let facility, let text):
             if let fault = LinkFault(facility: facility, text: text) {
-                linkState.take(fault, isAllDown: false, now: Boottime.milliseconds())
+                linkState.take(
+                    fault, isAllDown: false, isCounted: facility == "FAIL", now: Boottime.milliseconds())
             }
             // Each failed connection also comes as an error, and is told once by `tellLink`.
             guard !["FAIL", "SSLCERTVRFY", "REQTMOUT", "ERROR"].contains(facility) else { return }

@@ -88,19 +88,20 @@ extension LinkFault {
     /// What an error event says of the link; nil where it is about something else.
     public init?(_ error: KafkaError) {
         guard error.isOfLink else { return nil }
-        let (broker, text) = Self.split(error.description)
-        self.init(broker: broker, text: text, name: error.name)
+        self.init(words: error.description, name: error.name)
     }
 
-    /// What a line of librdkafka's log says of the link: only why a certificate was refused, which no error tells.
+    /// What a line of librdkafka's log says of the link: each failed connection, of which newer versions make no error where it
+    /// may pass by itself, and why a certificate was refused, which no error tells.
     public init?(facility: String, text: String) {
-        guard facility == "SSLCERTVRFY" else { return nil }
-        let (broker, text) = Self.split(Self.withoutThread(text))
-        self.init(broker: broker, text: text, name: "_SSL")
+        guard facility == "SSLCERTVRFY" || facility == "FAIL" else { return nil }
+        self.init(words: Self.withoutThread(text), name: facility == "FAIL" ? "_TRANSPORT" : "_SSL")
     }
 
-    private init(broker: String, text: String, name: String) {
-        let cause = LinkWords.cause(of: text, name)
+    private init(words: String, name: String) {
+        let (broker, text) = Self.split(words)
+        let scheme = words.firstRange(of: "://").map { String(words[..<$0.lowerBound]) } ?? "plaintext"
+        let cause = LinkWords.cause(of: text, name, scheme: scheme)
         self.init(
             cause: cause, broker: broker, sentence: LinkWords.sentence(cause, broker: broker, text), said: text)
     }

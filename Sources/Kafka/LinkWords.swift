@@ -46,7 +46,15 @@ enum LinkWords {
         ("Broken pipe", .closed),
     ]
 
-    static func cause(of text: String, _ name: String) -> LinkFault.Cause {
+    /// - Parameter scheme: `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
+    static func cause(of text: String, _ name: String, scheme: String) -> LinkFault.Cause {
+        // Newer versions than 2.0 have no guess at why a connection ended: only when it did.
+        if text.hasPrefix("Disconnected") {
+            if !scheme.hasSuffix("ssl"), text.contains("in state APIVERSION_QUERY") { return .tlsWanted }
+            if !scheme.hasPrefix("sasl"), let lived = milliseconds(text), lived < 1000, text.contains("in state UP") {
+                return .loginWanted
+            }
+        }
         if let size = responseSize(text) { return isTLSRecord(size) ? .tlsWanted : .notKafka }
         if let found = table.first(where: { text.contains($0.words) }) { return found.cause }
         switch name {
@@ -57,6 +65,12 @@ enum LinkWords {
         case "CLUSTER_AUTHORIZATION_FAILED": return .notAuthorised
         default: return .other
         }
+    }
+
+    /// How long a connection was in its last state: `(after 12ms in state UP)`.
+    private static func milliseconds(_ text: String) -> Int? {
+        guard let start = text.firstRange(of: "(after ") else { return nil }
+        return Int(text[start.upperBound...].prefix { $0.isNumber })
     }
 
     /// The first four bytes of an answer that was no Kafka's, where librdkafka took them for a length.
@@ -111,7 +125,8 @@ enum LinkWords {
             return "\(host) refuses this lane's name or password; correct sasl.username and sasl.password: a file "
                 + "that holds the password is read again by itself"
         case .loginWanted:
-            return "\(host) wants a login; set security.protocol to sasl_ssl, with sasl.mechanism, sasl.username and "
+            return
+                "\(host) ends connections that ask for anything: it probably wants a login; set security.protocol to sasl_ssl, with sasl.mechanism, sasl.username and "
                 + "sasl.password"
         case .mechanism where text.contains("not valid in current SASL state"):
             return "the listener at \(host) asks for no login; use the port of its SASL listener, or correct "

@@ -101,8 +101,14 @@ final class Opened {
         self.frontier = frontier
         values = configuration.values
         let formerEpoch = folder.knownEpoch
+        // Nothing is in it, though an epoch was begun here: what is left of its log is all that may still hold something. Beside an
+        // empty file SQLite removes it.
+        var lostLog = formerEpoch > 0 && folder.databaseBytes == 0 ? folder.copyLogAside() : nil
         let (database, found) = try Self.openOrBeginAnew(folder, configuration, damage: damage)
         do throws(SQLiteFault) {
+            if lostLog == nil, found == nil, formerEpoch > 0, (try? database.integer(Self.storedEpoch)) ?? 0 == 0 {
+                lostLog = folder.copyLogAside()
+            }
             guard try Schema.migrate(database) != nil else {
                 throw SQLiteFault(code: Self.newerVersion, message: "")
             }
@@ -135,7 +141,14 @@ final class Opened {
                     salvaged: salvaged, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
             }
             try load(inFlight: configuration.inFlight)
-            try lookAtMark(formerEpoch)
+            try lookAtMark(formerEpoch, lostLog)
+            // Without a mark, as before there was one, the epoch tells.
+            if replacement == nil, formerEpoch > 0, epoch > formerEpoch {
+                replacement = Replacement(
+                    cause: "the database was gone, or an older one was in its place", aside: lostLog,
+                    formerEpoch: formerEpoch, epoch: epoch, salvaged: everything,
+                    at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+            }
         } catch { throw OutboxError(error, doing: "cannot read", path: path) }
     }
 
@@ -234,13 +247,15 @@ final class Opened {
         return pages * pageSize
     }
 
+    private static let storedEpoch = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'epoch'"
+
     /// The epoch of the file. A new file begins a larger one than any known, and so does an old one that was put back.
     private static func settleEpoch(
         _ database: Database, _ folder: StateFolder, _ path: String
     ) throws(OutboxError) -> Int64 {
         let known = folder.knownEpoch
         do throws(SQLiteFault) {
-            let found = try database.integer("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'epoch'")
+            let found = try database.integer(Self.storedEpoch)
             let stored = StateFolder.epochs.contains(found) ? found : 0
             if stored > 0 && stored >= known {
                 if known != stored { try folder.rememberOrFault(stored) }
@@ -276,21 +291,27 @@ final class Opened {
     func noteMark() { mark.note(CommitMark.Value(epoch: epoch, position: position)) }
 
     /// A database that is behind its mark has lost commits that were answered: what it holds is sound and is kept, and what
-    /// comes now gets a new epoch.
-    private func lookAtMark(_ formerEpoch: Int64) throws(SQLiteFault) {
-        guard let noted = mark.value, noted.epoch == epoch, noted.position > position else { return }
+    /// comes now gets a new epoch. One that lost all of it has begun one already: that is told alike.
+    private func lookAtMark(_ formerEpoch: Int64, _ lostLog: String?) throws(SQLiteFault) {
+        guard replacement == nil, let noted = mark.value, noted.epoch == formerEpoch else { return }
+        let isOfIt = epoch == noted.epoch
+        guard !isOfIt || noted.position > position else { return }
         var salvaged = Salvaged()
         salvaged.messages = Int(clamping: cursors.values.joined().reduce(0) { $0 + $1.waiting })
         // Signals and messages together: which they were, nobody knows any more.
-        salvaged.lost = Int(clamping: noted.position - position)
-        // Before anything is written: that goes over what is left of the log.
-        let aside = folder.copyLogAside()
-        epoch = try Self.beginEpoch(database, folder, after: epoch)
-        chains = [:]
+        salvaged.lost = Int(clamping: noted.position - (isOfIt ? position : 0))
+        var aside = lostLog
+        if isOfIt {
+            // Before anything is written: that goes over what is left of the log.
+            aside = folder.copyLogAside()
+            epoch = try Self.beginEpoch(database, folder, after: epoch)
+            chains = [:]
+        }
         replacement = Replacement(
-            cause: "the end of its log is missing: commits that were answered are gone", aside: aside,
-            formerEpoch: formerEpoch, epoch: epoch, salvaged: salvaged,
-            at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
+            cause: isOfIt
+                ? "the end of its log is missing: commits that were answered are gone"
+                : "it is empty, or older than what was answered", aside: aside, formerEpoch: formerEpoch, epoch: epoch,
+            salvaged: salvaged, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
     }
 
     /// Pages of the file that hold nothing.
@@ -341,35 +362,6 @@ final class Opened {
         rows.reset()
         lastSignal = max(lastSignal, try database.integer("SELECT max(number) FROM journal"))
         lastSignal = max(lastSignal, try database.integer("SELECT max(number) FROM snapshot"))
-    }
-}
-
-extension Opened {
-    /// The sequence number before the first message that is there.
-    private func settled(before cursor: Cursor) throws(SQLiteFault) -> Int64 {
-        let runs = statements.runs
-        runs.bind(1, Place.of(cursor.stream, 0))
-        runs.bind(2, Place.end(of: cursor.stream))
-        defer { runs.reset() }
-        guard try runs.step() else { return cursor.next - 1 }
-        // Of a run that is damaged only its last is known: it is told of from the beginning.
-        let first = runs.withBytes(2) { RunReader($0)?.next } ?? 1
-        return min(max(first, 1), cursor.next) - 1
-    }
-
-    /// Up to where `limit` messages behind the settled ones go. One that tells of others is one message.
-    private func onTheirWay(_ cursor: Cursor, _ limit: Int64) throws(SQLiteFault) -> Int64 {
-        var end = cursor.acked + limit
-        let told = statements.toldCounts
-        told.bind(1, Place.of(cursor.stream, cursor.acked))
-        told.bind(2, Place.end(of: cursor.stream))
-        defer { told.reset() }
-        while try told.step() {
-            let (last, count) = (Place.seq(told.integer(0)), told.integer(1))
-            guard count > 0, last - min(count, last) < end else { break }
-            end += min(count, last) - 1
-        }
-        return end
     }
 }
 

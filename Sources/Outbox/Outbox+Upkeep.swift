@@ -121,6 +121,7 @@ extension Outbox {
             isVacuuming = false
             return
         }
+        vacuumSteps += 1
         let left = (try? opened.freePageCount()) ?? free
         board.update { $0.vacuumedPages += Int(clamping: max(0, free - left)) }
         checkpointIfDue(opened)
@@ -180,7 +181,7 @@ extension Opened {
     var everything: Salvaged {
         var salvaged = Salvaged()
         salvaged.messages = Int(clamping: cursors.values.joined().reduce(0) { $0 + $1.waiting })
-        salvaged.hasCheckpoint = true
+        salvaged.hasCheckpoint = lastSignal > 0
         return salvaged
     }
 }

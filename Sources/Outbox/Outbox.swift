@@ -37,6 +37,7 @@ public actor Outbox {
     private var hasTrouble = false
     private var isCheckpointComing = false
     var isVacuuming = false
+    var vacuumSteps = 0
     var ageClock = AgeClock()
     /// Given up and not told to the log.
     var untold: [Drop: Int] = [:]
@@ -166,7 +167,8 @@ public actor Outbox {
             try adopt(dropping, opened)
         }
         if !dropping.topics.isEmpty { result.fresh.removeAll { dropping.topics.contains($0.topic) } }
-        result.notices = takeNotices()
+        // Not to whoever keeps a fact alone, and does not look.
+        if !(commit.journal.isEmpty && commit.events.isEmpty) { result.notices = takeNotices() }
         opened.lastSignal = max(opened.lastSignal, commit.journal.last?.number ?? 0, commit.snapshot?.number ?? 0)
         if hasChanges || commit.durability == .full { opened.noteMark() }
         if !opened.isInPlace { try recreateCommitted(opened) }

@@ -176,7 +176,7 @@ final class StateFolder {
     static func diskFault(at path: String) -> Int32 {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return 0 }
-        // ST_RDONLY of statvfs(3), which does not import as a number.
+        // ST_RDONLY, which comes as a number or as an enumeration, as other headers have it. Source: statvfs(3).
         if status.f_flag & 1 != 0 { return EROFS }
         return UInt64(status.f_bavail) * UInt64(status.f_frsize) < 65_536 ? ENOSPC : 0
     }

@@ -90,7 +90,9 @@ import Testing
         // A hole that is told is none to the pump.
         #expect(bench.pump.counts.unreadable == 0 && bench.pump.undelivered == 0)
         let words = try await bench.outbox.upkeep().filter { $0.level == .error }
-        #expect(words.count == 1 && words.first?.fields.contains { $0.key == "count" && $0.value == "4" } == true)
+        #expect(
+            words.count == 1 && words.first?.fields.contains { $0.key == "count" && $0.value == "4" } == true,
+            "\(words)")
         await bench.pump.stop()
     }
 

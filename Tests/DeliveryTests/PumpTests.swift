@@ -65,8 +65,8 @@ import Testing
     }
 
     /// OUT_OF_ORDER_SEQUENCE_NUMBER: the instance is done for. CORRUPT_MESSAGE, INVALID_PRODUCER_EPOCH: a gap without the
-    /// gapless guarantee.
-    @Test(arguments: [45, 2, 47])
+    /// gapless guarantee. Newer versions than Debian 12's try a corrupt one again, as they may.
+    @Test(arguments: LibraryVersion.current < LibraryVersion(2, 8, 0) ? [45, 2, 47] : [45, 47])
     func afterAFatalErrorAllTopicsGoOnInPlace(code: Int32) async throws {
         // One message of a topic at a time, the rest in the outbox: what is in flight behind a refused one the mock would take,
         // which a real broker refuses by its sequence.

@@ -10,10 +10,19 @@ final class Cleanup: Sendable {
         var pids: Set<Int32> = []
         var endings: [@Sendable () async -> Void] = []
         var starting = 0
+        var isOver = false
     }
     private let open = Mutex(Open())
 
-    func add(_ pid: Int32) { open.withLock { _ = $0.pids.insert(pid) } }
+    /// A run may start an agent while everything is being ended: that one ends at once.
+    func add(_ pid: Int32) {
+        let isOver = open.withLock { open in
+            open.pids.insert(pid)
+            return open.isOver
+        }
+        if isOver { kill(pid, SIGKILL) }
+    }
+
     func remove(_ pid: Int32) { open.withLock { _ = $0.pids.remove(pid) } }
     func atEnd(_ ending: @escaping @Sendable () async -> Void) { open.withLock { $0.endings.append(ending) } }
 
@@ -28,7 +37,10 @@ final class Cleanup: Sendable {
         let end = Date(timeIntervalSinceNow: 100)
         while open.withLock({ $0.starting > 0 }), Date() < end { try? await Task.sleep(for: .milliseconds(100)) }
         let (pids, endings) = open.withLock { open in
-            defer { open = Open() }
+            defer {
+                open = Open()
+                open.isOver = true
+            }
             return (open.pids, open.endings)
         }
         for pid in pids { kill(pid, SIGKILL) }

@@ -96,6 +96,21 @@ import Testing
             "ssl://127.0.0.1:25100/bootstrap: Disconnected: verify that security.protocol is correctly configured, broker might require SASL authentication (after 5ms in state UP)",
             .loginWanted, "127.0.0.1:25100", "wants a login", "sasl_ssl"),
         Case(
+            "_TRANSPORT",
+            "ssl://127.0.0.1:25100/bootstrap: Disconnected: SSL connection closed by peer (after 0ms in state UP)",
+            .loginWanted, "127.0.0.1:25100", "wants a login"),
+        Case(
+            "_TRANSPORT",
+            "sasl_plaintext://127.0.0.1:25100/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 5ms in state APIVERSION_QUERY)",
+            .tlsWanted, "127.0.0.1:25100", "TLS"),
+        Case(
+            "_TRANSPORT", "sasl_ssl://h:9093/1: Disconnected: SSL connection closed by peer (after 8ms in state UP)",
+            .closed, "h:9093", "its log says why"),
+        Case(
+            "_SSL",
+            "ssl://127.0.0.1:25110/bootstrap: SSL handshake failed: Disconnected: SSL connection closed by peer: connecting to a PLAINTEXT broker listener? (after 4ms in state SSL_HANDSHAKE)",
+            .tlsUnknown, "127.0.0.1:25110", "does not speak TLS"),
+        Case(
             "_TRANSPORT", "127.0.0.1:9092/2: Disconnected (after 60012ms in state UP)", .closed, "127.0.0.1:9092",
             "ended the connection"),
         Case(
@@ -123,7 +138,10 @@ import Testing
             "[thrd:ssl://127.0.0.1:24002/bootstrap]: ssl://127.0.0.1:24002/bootstrap: Certificate (subject=/CN=localhost, issuer=/CN=ca) verification callback failed: certificate has expired"
         let fault = try #require(LinkFault(facility: "SSLCERTVRFY", text: line))
         #expect(fault.cause == .expired && fault.broker == "127.0.0.1:24002")
-        #expect(LinkFault(facility: "FAIL", text: line) == nil)
+        #expect(LinkFault(facility: "REQTMOUT", text: line) == nil)
+        let failed =
+            "[thrd:h:1/bootstrap]: h:1/bootstrap: Connection setup timed out in state CONNECT (after 3013ms in state CONNECT)"
+        #expect(LinkFault(facility: "FAIL", text: failed)?.cause == .silent)
         #expect(CertificateCheck.reason(62).contains("another host"))
         #expect(CertificateCheck.reason(9).contains("not yet valid"))
         #expect(CertificateCheck.reason(77).contains("77"))

@@ -74,6 +74,7 @@ import Testing
         try FileManager.default.removeItem(atPath: folder.database)
         let again = try folder.open()
         let second = again.epoch
+        #expect(again.takeReplacements().map(\.formerEpoch) == [first])
         await again.close()
         try Data("text, and no database".utf8).write(to: URL(fileURLWithPath: folder.database))
         let third = try folder.open()
