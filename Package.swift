@@ -32,6 +32,15 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CVNCServer", pkgConfig: "libvncserver", providers: [.apt(["libvncserver-dev"])]),
+        .systemLibrary(
+            name: "CXCB", pkgConfig: "xcb",
+            providers: [
+                .apt([
+                    "libxcb1-dev", "libxcb-shm0-dev", "libxcb-damage0-dev", "libxcb-randr0-dev", "libxcb-xtest0-dev",
+                    "libxcb-xfixes0-dev",
+                ])
+            ]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
 
         // The core: values in, values out; no clock, no thread, no I/O.
@@ -48,6 +57,8 @@ let package = Package(
         module("Verify", ["Lane", "CPCRE2"]),
         module("Net", ["Loop", "CLinux", "COpenSSL"]),
         module("Signing", ["COpenSSL"]),
+        module("Screen", ["Lane", "Loop", "CLinux", "CXCB", "CXKBCommon"]),
+        module("View", ["Lane", "Loop", "Net", "Screen", "CLinux", "CVNCServer"]),
         module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(
@@ -96,6 +107,8 @@ let package = Package(
         tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
+        tests("ScreenTests", ["Screen", "Loop", "CLinux", "CXCB"]),
+        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "CLinux", "CVNCServer"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
