@@ -8,6 +8,9 @@ import Loop
 /// After use it must be closed by `close()`. A fatal error leaves an instance of no use: close it and make another.
 @LoopActor public final class Producer {
     private let instance: Instance
+    private let push: Push?
+    /// As many messages are sent at once without a push.
+    private let fullBatch: Int
     private let queue: OpaquePointer
     private let wake: Descriptor
     private let sink: @LoopActor (ProducerEvent) -> Void
@@ -56,6 +59,10 @@ import Loop
         }
         rd_kafka_set_log_queue(handle.raw, queue)
         self.instance = Instance(handle)
+        // With nothing to linger for there is nothing to push.
+        let isLingering = configuration["linger.ms"].flatMap { Double($0) } ?? 5 > 0
+        push = isLingering ? Push(handle) : nil
+        fullBatch = configuration["batch.num.messages"].flatMap { Int($0) } ?? 10_000
         self.queue = queue
         self.wake = Descriptor(owning: wake)
         self.sink = sink
@@ -86,8 +93,8 @@ import Loop
     /// Hands `messages` over, in order, until one is not taken. Their reports come later, each with what `opaque` gave for its
     /// place, however they end.
     ///
-    /// The sending thread wakes with the first: what takes long is done before it for all of them, so that they are sent
-    /// together and not in a dozen requests.
+    /// The sending thread wakes with the first: what takes long is done before it for all of them, and it is told when all are
+    /// there (`Push`), so that they are sent together and not in a dozen requests.
     /// - Returns: how many were taken, and what was wrong with the one behind them; see `send`.
     public func send(
         _ messages: [Message], opaque: (Int) -> UInt64
@@ -98,10 +105,12 @@ import Loop
             do throws(KafkaError) { try send(messages[place], headers[place], opaque(place)) } catch {
                 // Headers are taken over only where produceva succeeds.
                 for left in headers[place...] { if let left { rd_kafka_headers_destroy(left) } }
+                if place > 0 { push?.push() }
                 return (place, error)
             }
             outstanding += 1
         }
+        if messages.count < fullBatch { push?.push() }
         return (messages.count, nil)
     }
 
@@ -204,8 +213,8 @@ import Loop
         release()
         wakeWaiters()
         isEnding = true
-        Task { [instance] in
-            await instance.destroy()
+        Task { [instance, push] in
+            await instance.destroy(after: push)
             isEnding = false
             wakeWaiters()
         }
@@ -225,7 +234,7 @@ import Loop
     isolated deinit {
         guard !isClosed else { return }
         release()
-        Task { [instance] in await instance.destroy() }
+        Task { [instance, push] in await instance.destroy(after: push) }
     }
 
     private var isEnding = false
