@@ -50,7 +50,9 @@ faults: ## Harm the agent on a real Kafka and count what arrived (KAFKA_HOME=…
 	@test -n "$(KAFKA_HOME)" || { echo "make faults needs KAFKA_HOME=a folder with the libs/ of an Apache Kafka, 3.9 or 4" >&2; exit 2; }
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
 	$(SWIFT_BUILD) --product faults
-	KAFKA_HOME="$(abspath $(KAFKA_HOME))" .build/debug/faults --lanewatch .build-release/release/lanewatch $(FAULTS)
+	rm -rf $(RECORDS)
+	KAFKA_HOME="$(abspath $(KAFKA_HOME))" LANEWATCH_RECORDS=$(RECORDS) .build/debug/faults --lanewatch .build-release/release/lanewatch $(FAULTS)
+	test ! -d $(RECORDS) || scripts/check-records $(RECORDS)
 
 test-librdkafka: setup ## Run the tests of delivery with newer versions of librdkafka (VERSIONS="2.16.1" or --newest; KAFKA_HOME too)
 	$(if $(KAFKA_HOME),KAFKA_HOME="$(abspath $(KAFKA_HOME))") scripts/test-librdkafka $(VERSIONS)

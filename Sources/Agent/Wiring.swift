@@ -257,7 +257,7 @@ import YAML
             Notice(
                 .info, "the lane is watched",
                 [
-                    .init("lane.id", "\(configuration.identity.partitionKey)"), .init("version", Version.text),
+                    .init("version", Version.text),
                     .init("library", "librdkafka " + LibraryVersion.current.description),
                     .init("rules.digest", rules.set.digest),
                     .init("epoch", String(recovered.epoch)),

@@ -35,14 +35,16 @@ public enum DurationText {
         ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
     ]
 
+    private static let longest: Int64 = 10_000 * 366 * 86_400_000
+
     /// Reads `500ms`, `45s`, `2m`, `1h`, `7d`: digits and a unit, nothing between. Nil for anything else, for zero and
-    /// for more milliseconds than 64 bits hold.
+    /// for more than ten thousand years: sums with the time of day must fit into 64 bits.
     public static func parse(_ text: String) -> Duration? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let number = Int64(digits), number > 0 else { return nil }
         let suffix = text[digits.endIndex...]
         guard let unit = units.first(where: { $0.suffix == suffix }) else { return nil }
         let (milliseconds, overflow) = number.multipliedReportingOverflow(by: unit.milliseconds)
-        return overflow ? nil : .milliseconds(milliseconds)
+        return overflow || milliseconds > longest ? nil : .milliseconds(milliseconds)
     }
 }

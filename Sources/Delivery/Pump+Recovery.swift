@@ -94,6 +94,10 @@ extension Pump {
             // Better than what librdkafka says of itself: that it cannot go on.
             lastFailure?.error = cause.error
             if cause.error.isOfTopic { judgeTopic(place, cause.error) }
+            if cause.error.isOfClock {
+                channels[place].window.tryOne()
+                hold(place, .clock)
+            }
             guard cause.error.isOfMessage else { continue }
             let times = channels[place].window.blame(cause.position)
             if times >= configuration.refusals {

@@ -43,13 +43,15 @@ extension Pump {
             case .notAuthorised: "the cluster refuses this topic: its messages wait"
             case .refused: "the cluster refuses every message of this topic: they wait"
             case .quarantineFull: "the quarantine is full: the messages of this topic wait"
+            case .clock:
+                "the cluster refuses the time of this topic's messages: they wait for the lane's clock to be set"
             }
         let topic = channels[place].topic
         channels[place].access = .held(
             HeldTopic(topic: topic, reason: reason, since: Boottime.wallMilliseconds()))
         say(.warning, message, topic, topic, field: "topic")
-        // Each look at one that refuses everything stops all topics for a moment.
-        askAgain(place, after: configuration.heldFor * (reason == .refused ? 4 : 1))
+        // Each try of one that refuses everything stops all topics for a moment.
+        askAgain(place, after: configuration.heldFor * (reason == .refused || reason == .clock ? 4 : 1))
     }
 
     private func askAgain(_ place: Int, after milliseconds: Int64) {

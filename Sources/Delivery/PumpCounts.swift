@@ -71,6 +71,8 @@ public struct HeldTopic: Hashable, Sendable {
         case refused
         /// It has a message that no broker takes, and the quarantine has no room for it.
         case quarantineFull = "quarantine_full"
+        /// The cluster takes no message of this time: the lane's clock is wrong, or the brokers'.
+        case clock
     }
     public var topic: String
     public var reason: Reason

@@ -13,7 +13,11 @@ public enum Quarantine {
     /// Of a message that is sent again: the `ce_sequence` it had before.
     public static let releasedFrom = "ce_releasedfrom"
 
-    static func isSubstitute(_ parcel: Parcel) -> Bool { parcel.headers["ce_type"] == type }
+    /// It stands for other messages: in quarantine, nothing in the stream would tell of those any more.
+    static func isSubstitute(_ parcel: Parcel) -> Bool {
+        let found = parcel.headers["ce_type"]
+        return found == type || found == DroppedMessages.type
+    }
 
     /// The headers that say where a message belongs. What else it has may be what the broker refused.
     private static let kept: Set<String> = [

@@ -132,7 +132,7 @@ extension Consumer {
     private func stalled(_ group: ArraySlice<Span>, _ next: [Int64], _ isDone: [Bool]) -> KafkaError {
         let open = zip(group, zip(next, isDone)).first { !$0.1.1 }
         guard let open else { return failure(RD_KAFKA_RESP_ERR__TIMED_OUT) }
-        let reason = said.map { ": \($0)" } ?? ""
+        let reason = said.map { ": \(LinkFault($0)?.sentence ?? $0.description)" } ?? ""
         return KafkaError(
             code: RD_KAFKA_RESP_ERR__TIMED_OUT.rawValue,
             "nothing came of \(open.0.topic) partition \(open.0.partition) from offset \(open.1.0) on (up to "

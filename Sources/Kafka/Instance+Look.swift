@@ -124,13 +124,19 @@ struct Waiting {
         return String(bare.prefix { $0 != "/" }.reversed().drop { $0 == ":" }.reversed())
     }
 
+    /// What it is and what to do, where that is known; else librdkafka's words.
+    private static func sentence(_ error: KafkaError) -> String {
+        guard let fault = LinkFault(error), fault.cause != .other else { return error.description }
+        return fault.sentence
+    }
+
     /// - Throws: when it is over: the time, the task, or all hope.
     mutating func goOn(after code: rd_kafka_resp_err_t, _ bootstrap: String) throws(KafkaError) {
-        if let refusal { throw refusal }
+        if let refusal { throw KafkaError(code: refusal.code, Self.sentence(refusal)) }
         let waited = Boottime.milliseconds() - start
         guard Task.isCancelled || waited >= limit || (areAllDown && waited >= Self.enough) else { return }
         if Task.isCancelled { throw KafkaError(code: RD_KAFKA_RESP_ERR__INTR.rawValue, "given up") }
-        let reasons = said.map(\.error.description)
+        let reasons = said.map { Self.sentence($0.error) }
         let why = reasons.isEmpty ? "nothing was heard of any" : reasons.joined(separator: "; ")
         throw KafkaError(
             code: (said.last?.error.code).map { Int32($0) } ?? code.rawValue,

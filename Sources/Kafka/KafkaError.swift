@@ -17,10 +17,19 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
 
     init(code: Int32, _ description: String, isFatal: Bool = false, settingIndex: Int = 0, settingKey: String? = nil) {
         self.code = code
-        self.description = description
+        self.description = Self.printable(description)
         self.isFatal = isFatal
         self.settingIndex = settingIndex
         self.settingKey = settingKey
+    }
+
+    /// Brokers add words of their own, which go to logs and terminals: control characters become blanks.
+    private static func printable(_ text: String) -> String {
+        let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) }
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { shown.append(isControl(scalar) ? " " : scalar) }
+        return String(shown)
     }
 
     /// An error by its number alone, in librdkafka's words.
@@ -63,11 +72,14 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
     public var isOfMessage: Bool {
         isOne(of: [
             RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_MSG, RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE,
-            RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
-            RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
-            RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
+            RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD,
+            RD_KAFKA_RESP_ERR_POLICY_VIOLATION, RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
         ])
     }
+
+    /// The time at which it was handed over is none for the broker: this machine's clock is wrong, or the broker's. The same
+    /// message is taken once it is right, as each sending has a time of its own.
+    public var isOfClock: Bool { isOne(of: [RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP]) }
 
     /// Who we are, or what we may do, was refused. Waits for an operator; says nothing about the message.
     public var isOfAuthority: Bool {

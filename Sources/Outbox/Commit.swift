@@ -57,6 +57,9 @@ public struct Commit: Sendable {
         self.durability = durability
     }
 
+    /// It says nothing of the engine: who keeps that need not be the one who commits it.
+    var isOfFactsAlone: Bool { journal.isEmpty && events.isEmpty && snapshot == nil }
+
     public var isEmpty: Bool { journal.isEmpty && events.isEmpty && snapshot == nil && facts.isEmpty }
 }
 

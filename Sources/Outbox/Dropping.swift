@@ -122,23 +122,35 @@ struct Dropping {
     private mutating func drop(_ range: Range, _ reason: DropReason) throws(SQLiteFault) -> Bool {
         let epoch = range.cursor.epoch
         let last = Place.seq(range.lastPlace)
-        guard let end = try opened.messages(at: range.lastPlace)?.last,
+        let end = try opened.messages(at: range.lastPlace)?.last
+        let start = try opened.messages(at: range.firstPlace)?.first { $0.position.seq > range.before }
+        // Damaged runs go as others do; made like one that is whole.
+        var like = end ?? start
+        if like == nil, let newest = try opened.newestPlace(of: range.cursor) {
+            like = try opened.messages(at: newest)?.last
+        }
+        guard let like,
             opened.frontier.drop(
                 range.topic, Position(epoch: epoch, seq: range.before + 1), Position(epoch: epoch, seq: last))
         else { return false }
-        let start = try opened.messages(at: range.firstPlace)?.first { $0.position.seq > range.before }
         let earlier = start.flatMap { DroppedMessages($0) }
         var reasons = try opened.toldReasons(from: range.firstPlace, to: range.lastPlace)
         let fresh = last - range.before - reasons.values.reduce(0, +)
         reasons[reason, default: 0] += fresh
+        let digest: String
+        if let end {
+            digest = DroppedMessages.digest(of: end.value ?? [], type: end.headers["ce_type"])
+        } else {
+            digest = try opened.link(behind: range.lastPlace)
+        }
         let told = DroppedMessages(
             first: range.before + 1, last: last, reasons: reasons,
             firstKept: earlier?.firstKept ?? WallInstant(milliseconds: range.firstCreated),
             lastKept: WallInstant(milliseconds: range.lastCreated),
-            sha256: DroppedMessages.digest(of: end.value ?? [], type: end.headers["ce_type"]),
+            sha256: digest,
             previous: earlier.map(\.previous) ?? start.flatMap { DroppedMessages.previous(of: $0.value ?? []) })
         try opened.replace(
-            from: range.firstPlace, to: range.lastPlace, by: told, topic: range.topic, epoch: epoch, like: end, at: at,
+            from: range.firstPlace, to: range.lastPlace, by: told, topic: range.topic, epoch: epoch, like: like, at: at,
             created: range.lastCreated, change: range.change)
         drops[Drop(topic: range.topic, reason: reason), default: 0] += Int(clamping: fresh)
         topics.insert(range.topic)
@@ -187,6 +199,19 @@ extension Opened {
                 found.append(Parcel(message, topic: "", epoch: 0, key: reader.key, created: created))
             }
             return found
+        }
+    }
+
+    /// The digest that the message behind the run at `place` names; 64 zeros where none does.
+    fileprivate func link(behind place: Int64) throws(SQLiteFault) -> String {
+        statements.runs.bind(1, place)
+        statements.runs.bind(2, Place.end(of: place >> Place.seqBits))
+        defer { statements.runs.reset() }
+        let unknown = String(repeating: "0", count: 64)
+        guard try statements.runs.step() else { return unknown }
+        return statements.runs.withBytes(2) { bytes in
+            guard var reader = RunReader(bytes), let next = reader.message()?.value else { return unknown }
+            return DroppedMessages.previous(of: Array(next)) ?? unknown
         }
     }
 

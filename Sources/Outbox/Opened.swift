@@ -78,6 +78,18 @@ final class Opened {
     let file: StateFolder.FileID?
     private(set) var log: StateFolder.FileID?
 
+    /// As `init`. What is found damaged only when it is read, as a large file is not looked through, is set aside as well.
+    static func begin(
+        _ configuration: OutboxConfiguration, in folder: StateFolder, frontier: Frontier, damage: String? = nil
+    ) throws(OutboxError) -> Opened {
+        do throws(OutboxError) {
+            return try Opened(configuration, in: folder, frontier: frontier, damage: damage)
+        } catch {
+            guard error.code == .corrupt, damage == nil else { throw error }
+            return try Opened(configuration, in: folder, frontier: frontier, damage: error.description)
+        }
+    }
+
     /// Opens the database in `folder`. One that is damaged is set aside, and a new one begun that takes over what can be read.
     ///
     /// - Parameter damage: What is known to be wrong with the file: it is set aside unseen.
@@ -157,7 +169,8 @@ final class Opened {
     ) throws(OutboxError) -> (Database, (cause: String, aside: String)?) {
         let path = folder.database
         do throws(SQLiteFault) {
-            if let damage { throw SQLiteFault(code: SQLITE_CORRUPT, message: damage) }
+            // What was set aside and not taken over was that one: what stands in its place since is a beginning.
+            if let damage, folder.unsalvaged == nil { throw SQLiteFault(code: SQLITE_CORRUPT, message: damage) }
             let whole = folder.isSuspect || folder.databaseBytes <= configuration.checkedBytes
             let database = try open(path, whole: whole)
             folder.clearSuspicion()
@@ -165,8 +178,9 @@ final class Opened {
             return (database, folder.unsalvaged.map { ("it was set aside before, and not read", $0) })
         } catch {
             guard error.isCorruption else { throw OutboxError(error, doing: "cannot open", path: path) }
+            let former = folder.unsalvaged
             let aside = try folder.moveAside(salvaging: true)
-            do throws(SQLiteFault) { return (try open(path, whole: false), (error.message, aside)) } catch {
+            do throws(SQLiteFault) { return (try open(path, whole: false), (error.message, former ?? aside)) } catch {
                 throw OutboxError(error, doing: "cannot begin", path: path)
             }
         }
@@ -241,7 +255,8 @@ final class Opened {
     ) throws(OutboxError) -> Int64 {
         let known = folder.knownEpoch
         do throws(SQLiteFault) {
-            let stored = try database.integer(Self.storedEpoch)
+            let found = try database.integer(Self.storedEpoch)
+            let stored = StateFolder.epochs.contains(found) ? found : 0
             if stored > 0 && stored >= known {
                 if known != stored { try folder.rememberOrFault(stored) }
                 return stored
@@ -319,18 +334,27 @@ final class Opened {
         while try rows.step() {
             var cursor = Cursor(
                 epoch: rows.integer(1), stream: rows.integer(4), next: rows.integer(2), acked: rows.integer(3))
+            let isNextSane = (1..<1 << Place.seqBits).contains(cursor.next)
+            if !isNextSane { cursor.next = 1 }
             // A commit writes its runs alone: they know better than the cursor, which is of the last settlement.
             let newest = statements.newestRun
             newest.bind(1, Place.of(cursor.stream, 0))
             newest.bind(2, Place.end(of: cursor.stream))
-            if try newest.step() {
+            let isAny = try newest.step()
+            if isAny {
                 cursor.next = max(cursor.next, Place.seq(newest.integer(0)) + 1)
                 lastChange = max(lastChange, newest.integer(1))
             }
             newest.reset()
+            let isAckedSane = (0..<cursor.next).contains(cursor.acked)
+            // Changed on the disk. The runs know where it is; without one nobody does, and no number may be given twice.
+            guard isAny || (isNextSane && isAckedSane) else {
+                throw SQLiteFault(code: SQLITE_CORRUPT, message: "a topic's cursor says what cannot be")
+            }
+            if !isAckedSane { cursor.acked = try settled(before: cursor) }
             cursors[rows.text(0), default: []].append(cursor)
             if cursor.waiting > 0 {
-                unknownUpTo[cursor.stream] = cursor.acked + inFlight
+                unknownUpTo[cursor.stream] = try onTheirWay(cursor, inFlight)
                 let missing = try missing(in: cursor.stream, after: cursor.acked)
                 if missing > 0 { self.missing[cursor.stream] = missing }
             }

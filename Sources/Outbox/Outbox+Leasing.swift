@@ -157,11 +157,12 @@ extension Outbox {
             settled += Int(to - of[place].acked)
             of[place].acked = to
             try opened.set(of[place], of: mark.topic)
+            // One that tells of itself alone too: its stream will be another topic's.
+            opened.statements.dropTold.bind(1, Place.of(of[place].stream, 0))
+            opened.statements.dropTold.bind(2, Place.of(of[place].stream, to))
+            try opened.statements.dropTold.execute()
             // What was only told of was not there to be settled.
             if let before = opened.missing[of[place].stream] {
-                opened.statements.dropTold.bind(1, Place.of(of[place].stream, 0))
-                opened.statements.dropTold.bind(2, Place.of(of[place].stream, to))
-                try opened.statements.dropTold.execute()
                 let left = try opened.missing(in: of[place].stream, after: to)
                 settled -= Int(before - left)
                 opened.missing[of[place].stream] = left > 0 ? left : nil

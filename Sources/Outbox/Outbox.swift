@@ -58,7 +58,7 @@ public actor Outbox {
     /// - Throws: `.locked` when another agent runs on it, `.tooNew`, `.diskFull`, `.readOnly`, `.system`.
     public init(_ configuration: OutboxConfiguration) throws(OutboxError) {
         let folder = try StateFolder(configuration.folder)
-        let opened = try Opened(configuration, in: folder, frontier: frontier)
+        let opened = try Opened.begin(configuration, in: folder, frontier: frontier)
         self.folder = folder
         self.configuration = configuration
         notices = opened.replacement.map { [$0.notice] } ?? []
@@ -124,7 +124,7 @@ public actor Outbox {
     }
 
     private func take(_ commit: Commit) throws(OutboxError) -> Committed {
-        let opened = try ready()
+        let opened = try ready(for: commit)
         let began = Boottime.monotonicNanoseconds()
         var result = Committed()
         let created = WallInstant(milliseconds: Boottime.wallMilliseconds())
@@ -172,8 +172,10 @@ public actor Outbox {
         opened.lastSignal = max(opened.lastSignal, commit.journal.last?.number ?? 0, commit.snapshot?.number ?? 0)
         if hasChanges || commit.durability == .full { opened.noteMark() }
         if !opened.isInPlace { try recreateCommitted(opened) }
-        result.isRewritten = isRewriteUntold
-        isRewriteUntold = false
+        if !commit.isOfFactsAlone {
+            result.isRewritten = isRewriteUntold
+            isRewriteUntold = false
+        }
         checkpointIfDue(opened)
         result.nanoseconds = Boottime.monotonicNanoseconds() - began
         counts.take(commit, result)
@@ -181,13 +183,13 @@ public actor Outbox {
     }
 
     /// The open database, ready for a commit: in its place, its log within bounds, and whoever commits told of a new one.
-    private func ready() throws(OutboxError) -> Opened {
+    private func ready(for commit: Commit) throws(OutboxError) -> Opened {
         var opened = try current()
         if !opened.isInPlace {
             try recreate(opened)
             opened = try current()
         }
-        if isReplacementUntold {
+        if isReplacementUntold, !commit.isOfFactsAlone {
             isReplacementUntold = false
             throw OutboxError(
                 .replaced, "\(path) was damaged: a new database was begun; commit again, with a snapshot",
@@ -280,7 +282,7 @@ public actor Outbox {
         case .closed: throw OutboxError(.misuse, "the outbox is closed")
         case .lost(let damage):
             if !folder.isInPlace { folder = try StateFolder(configuration.folder) }
-            let opened = try Opened(configuration, in: folder, frontier: frontier, damage: damage)
+            let opened = try Opened.begin(configuration, in: folder, frontier: frontier, damage: damage)
             hold = .open(opened)
             takenUpTo = opened.lastSignal
             if let replacement = opened.replacement {

@@ -131,6 +131,7 @@ struct Statements {
     let toldReasons: Statement
     let missing: Statement
     let hasTopic: Statement
+    let toldCounts: Statement
 
     init(_ database: Database) throws(SQLiteFault) {
         insertSignals = try database.prepare("INSERT INTO journal(number, signal) VALUES (?, ?)")
@@ -166,6 +167,8 @@ struct Statements {
         toldReasons = try database.prepare(
             "SELECT total(age), total(full), total(damaged) FROM told WHERE place >= ? AND place <= ?")
         hasTopic = try database.prepare("SELECT 1 FROM cursor WHERE topic = ? AND epoch >= ? LIMIT 1")
+        toldCounts = try database.prepare(
+            "SELECT place, age + full + damaged FROM told WHERE place > ? AND place <= ? ORDER BY place")
         missing = try database.prepare(
             "SELECT total(age + full + damaged - 1) FROM told WHERE place > ? AND place <= ?")
     }

@@ -124,9 +124,10 @@ final class StateFolder {
 
     /// Moves the database and its log out of the way, and says where to. Never over a file that is there.
     /// - Parameter salvaging: What can be read of it is to be taken over: that is remembered until `salvaged`.
-    func moveAside(salvaging: Bool) throws(OutboxError) -> String {
+    @discardableResult func moveAside(salvaging: Bool) throws(OutboxError) -> String {
         let aside = freeAside()
-        if salvaging {
+        // What is still to be taken over stays so: nothing was committed to the file that was begun in its place.
+        if salvaging, unsalvaged == nil {
             // A link holds its text in its inode: it can be made on a full disk.
             _ = unlink(salvageLink)
             guard symlink(aside, salvageLink) == 0 else { throw Self.refusal("cannot make \(salvageLink)") }
@@ -207,7 +208,10 @@ final class StateFolder {
 
     // MARK: The epoch, beside the database because it must outlive it
 
-    /// The epoch last begun here; 0 when unknown.
+    /// What `ce_sequence` has digits for.
+    static let epochs: ClosedRange<Int64> = 1...999_999
+
+    /// The epoch last begun here; 0 when unknown, or when it cannot be one.
     var knownEpoch: Int64 {
         let raw = lw_open(epochFile, O_RDONLY | O_CLOEXEC, 0)
         guard raw >= 0 else { return 0 }
@@ -216,7 +220,8 @@ final class StateFolder {
         let count = read(raw, &buffer, buffer.count)
         guard count > 0 else { return 0 }
         let digits = buffer[0..<count].prefix { $0 >= 48 && $0 <= 57 }
-        return Int64(String(decoding: digits, as: UTF8.self)) ?? 0
+        let epoch = Int64(String(decoding: digits, as: UTF8.self)) ?? 0
+        return Self.epochs.contains(epoch) ? epoch : 0
     }
 
     func remember(epoch: Int64) throws(OutboxError) {

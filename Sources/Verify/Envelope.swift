@@ -66,6 +66,17 @@ struct Envelope {
 
     static func isEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool { a.elementsEqual(b) }
 
+    /// Whether a terminal shows `text` and does nothing else: no control characters, of which terminals obey those from
+    /// U+0080 on as well, and nothing that turns the direction of what follows. Source: ECMA-48; Unicode, annex 9.
+    static func isPrintable(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.value {
+            case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: false
+            default: true
+            }
+        }
+    }
+
     /// The text of `bytes`, nil where they are no UTF-8.
     static func text(_ bytes: UnsafeRawBufferPointer) -> String? { String(validating: bytes, as: UTF8.self) }
 
@@ -121,7 +132,7 @@ struct Envelope {
         guard let source, source.count <= 512, let text = Self.text(source) else { return nil }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 5, parts[0].isEmpty, parts[1] == "stores", parts[3] == "lanes", !parts[2].isEmpty,
-            !parts[4].isEmpty, text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+            !parts[4].isEmpty, Self.isPrintable(text)
         else { return nil }
         return "\(parts[2])/\(parts[4])"
     }

@@ -95,7 +95,7 @@ public struct Verifier {
 
     private static func shown(_ key: UnsafeRawBufferPointer) -> String {
         let text = Envelope.text(key) ?? ""
-        return text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F } ? text : ""
+        return Envelope.isPrintable(text) ? text : ""
     }
 
     // MARK: Its place
@@ -173,7 +173,9 @@ public struct Verifier {
         guard let timestamp = record.timestamp, let text = record.envelope.recorded,
             let recorded = Envelope.milliseconds(text)
         else { return }
-        let delay = timestamp - recorded
+        // A producer writes what it likes as a timestamp.
+        let (difference, overflows) = timestamp.subtractingReportingOverflow(recorded)
+        let delay = overflows ? (timestamp < 0 ? Int64.min : Int64.max) : difference
         streams[place].longestDelay = max(streams[place].longestDelay, delay)
         if delay > settings.lateAfter { streams[place].late += 1 }
     }

@@ -1,5 +1,6 @@
 import Agent
 import CommandLine
+import Delivery
 import Lane
 import Loop
 import YAML
@@ -13,8 +14,13 @@ enum DoctorCommand {
         guard let configuration = named.configuration else { return 1 }
         let patience = arguments.duration(Table.doctorPatience) ?? .seconds(10)
         let milliseconds = patience.components.seconds * 1000 + patience.components.attoseconds / 1_000_000_000_000_000
+        // Attendants' answers are written by others.
+        let topics = named.rules.map { rules in
+            configuration.topicSettings.needed(configuration.topics, rules.set)
+                .filter { $0.purpose != .attendant }.map(\.name)
+        }
         let verdict = Blocking.value {
-            var doctor = Doctor(configuration, patience: Int32(clamping: milliseconds)) { finding in
+            var doctor = Doctor(configuration, topics: topics, patience: Int32(clamping: milliseconds)) { finding in
                 Terminal.out(isJSON ? line(finding) : text(finding))
                 Terminal.flush()
             }

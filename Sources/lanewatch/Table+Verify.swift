@@ -8,7 +8,9 @@ extension Table {
         "brokers", short: "b", "HOST:PORT", help: "Brokers, with commas between, instead of a configuration's.")
     static let verifySetting = Option(
         "set", short: "X", "KEY=VALUE", repeats: true,
-        help: "A setting of librdkafka, over the configuration's: security.protocol=SSL. May be given more than once.")
+        help:
+            "A setting of librdkafka, over the configuration's: security.protocol=SSL. A password's value is a file: "
+            + "sasl.password=@FILE. May be given more than once.")
     static let verifyTopic = Option(
         "topic", short: "t", "TOPIC", repeats: true,
         help:

@@ -56,7 +56,7 @@ enum VerifyCommand {
             for topic in topics {
                 switch consumer.state(of: topic) {
                 case .unreachable(let error):
-                    VerifyPlan.fault("no broker answers: \(error)")
+                    VerifyPlan.fault("no broker answers: \(words(error))")
                     return (nil, [], true)
                 case .ready:
                     found.append(topic)
@@ -69,9 +69,17 @@ enum VerifyCommand {
             topics = found
             return (spans, topics, isMissing)
         } catch {
-            VerifyPlan.fault("the topics cannot be looked at: \(error)")
+            VerifyPlan.fault("the topics cannot be looked at: \(words(error))")
             return (nil, [], true)
         }
+    }
+
+    /// What it is and what to do, where that is known; else librdkafka's words.
+    private static func words(_ error: KafkaError) -> String {
+        guard let fault = LinkFault(error) else { return error.description }
+        guard fault.cause == .other else { return fault.sentence }
+        return "\(error); look for a firewall between, a wrong address, a broker that hangs: \"lanewatch doctor\" "
+            + "tries each step"
     }
 
     /// - Returns: whether all was read.

@@ -52,6 +52,19 @@ struct VerifyPlan {
 
     static func fault(_ text: String) { Terminal.error("lanewatch verify: \(text)\n") }
 
+    /// What -X means: everybody sees a command's words in the process list, so a secret's stand in a file, `@PATH`.
+    private static func value(of key: String, _ text: String) -> String? {
+        guard ClientConfiguration.Setting.isSecret(key) else { return text }
+        guard text.hasPrefix("@") else {
+            fault("everybody on this machine could see \(key) in the process list: write -X \(key)=@FILE")
+            return nil
+        }
+        do throws(SecretFault) { return try KafkaSettings.secret(key, file: String(text.dropFirst())) } catch {
+            fault("\(key): \(error); \(error.help)")
+            return nil
+        }
+    }
+
     private static func unique(_ names: [String]) -> [String] {
         var seen: Set<String> = []
         return names.filter { seen.insert($0).inserted }
@@ -68,7 +81,8 @@ struct VerifyPlan {
                 fault("-X must be KEY=VALUE, such as security.protocol=SSL")
                 return nil
             }
-            more.append(.init(String(parts[0]), String(parts[1])))
+            guard let value = value(of: String(parts[0]), String(parts[1])) else { return nil }
+            more.append(.init(String(parts[0]), value))
         }
         if let brokers = arguments[Table.verifyBrokers] {
             var settings = ClientConfiguration([

@@ -105,6 +105,9 @@ import YAML
         #expect(mkfifo(pipe, 0o600) == 0)
         let held = try diagnostics(try read(folder, "  sasl.password: {file: pipe}"))
         #expect(held.first?.message.contains("is no file") == true)
+        // librdkafka would open it, and wait.
+        let location = try diagnostics(try read(folder, "  ssl.ca.location: \(pipe)"))
+        #expect(location.first?.message == "ssl.ca.location: \(pipe) is no file")
     }
 
     @Test(arguments: [

@@ -125,7 +125,8 @@ import Testing
             ("1h", .seconds(3600)), ("7d", .seconds(604_800)), ("0s", nil), ("", nil), ("s", nil), ("5", nil),
             ("-5s", nil),
             ("5 s", nil), ("5S", nil), ("1h30m", nil), ("٣s", nil), ("99999999999999999999s", nil),
-            ("9223372036854775807d", nil),
+            ("9223372036854775807d", nil), ("9223372036854775807ms", nil), ("3660000d", .seconds(316_224_000_000)),
+            ("3660001d", nil),
         ] as [(String, Duration?)])
     func durationsReadAsInRuleFiles(_ text: String, _ duration: Duration?) {
         #expect(DurationText.parse(text) == duration)

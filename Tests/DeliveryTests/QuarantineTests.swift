@@ -180,6 +180,35 @@ import Testing
         await bench.pump.stop()
     }
 
+    /// Brokers refuse what seems to come from the future. That is the lane's clock: its messages wait for it, and are good.
+    @Test func aClockThatIsAheadPoisonsNothing() async throws {
+        let bench = try Bench(topics: ["a", "t"]) { $0.heldFor = 20 }
+        try await bench.pump.start()
+        try await bench.commit(1, to: ["a", "t"])
+        #expect(await bench.drained())
+        bench.cluster.answer(.produce, with: [Int32](repeating: 32, count: 12))
+        try await bench.commit(3, to: ["a"])
+        #expect(await until { bench.pump.heldTopics.map(\.reason.rawValue) == ["clock"] })
+        #expect(await bench.drained())
+        #expect(bench.pump.counts.deadLetters == 0 && bench.pump.quarantine.messages == 0)
+        #expect(bench.pump.counts.failed["INVALID_TIMESTAMP", default: 0] >= 12)
+        try await bench.expectWhole("a", duplicates: 0...12)
+        bench.expectConserved()
+        await bench.pump.stop()
+    }
+
+    /// What tells of messages that were given up stays in the stream: in quarantine nobody would be told of them.
+    @Test func whatTellsOfOthersIsNeverWithheld() {
+        func parcel(_ type: String) -> Parcel {
+            Parcel(
+                topic: "t", position: Position(epoch: 3, seq: 7), key: "k", uuid: LaneUUID(hashing: ["i"]),
+                headers: HeaderBlock([.init("ce_type", type)]), value: [], created: WallInstant(milliseconds: 0))
+        }
+        #expect(Quarantine.isSubstitute(parcel("sco.messages.dropped.v1")))
+        #expect(Quarantine.isSubstitute(parcel("sco.message.withheld.v1")))
+        #expect(!Quarantine.isSubstitute(parcel("sco.message.released.v1")))
+    }
+
     /// The same whenever it is made, so that one that was half sent before a crash is not two.
     @Test func aSubstituteIsMadeOfItsPlace() throws {
         let headers = HeaderBlock([

@@ -1,5 +1,6 @@
 import Foundation
 import Kafka
+import KafkaBed
 import Lane
 import Loop
 import Outbox
@@ -26,6 +27,8 @@ func event(_ topic: String, _ number: Int, chained: Bool = false, size: Int = 0)
             headers: [
                 .init("content-type", "application/json"), .init("ce_specversion", "1.0"),
                 .init("ce_source", "/stores/0042/lanes/07"), .init("ce_type", "sco.test.v1"),
+                .init("ce_subject", "test"), .init("ce_time", "2026-11-21T08:14:03.120Z"),
+                .init("ce_recordedtime", "2026-11-21T08:14:03.120Z"), .init("ce_partitionkey", "0042/07"),
             ],
             value: Array(
                 "{\"n\":\(number)\(size > 0 ? ",\"x\":\"\(String(repeating: "y", count: size))\"" : "")}".utf8),
@@ -162,10 +165,24 @@ func event(_ topic: String, _ number: Int, chained: Bool = false, size: Int = 0)
     return false
 }
 
-/// Each message of `topic` from the beginning as `headers|value`, read by another implementation.
+/// Each message of `topic` from the beginning as `headers|value`, read by another implementation. Those that the product
+/// itself has made are kept for the public validators.
 func kcat(_ bootstrap: String, _ topic: String) async throws -> [String] {
     let text = try await run([
-        "timeout", "30", "kcat", "-C", "-b", bootstrap, "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%h|%s\\n",
+        "timeout", "30", "kcat", "-C", "-b", bootstrap, "-t", topic, "-o", "beginning", "-e", "-q", "-f",
+        "%k|%h|%s\\n",
     ])
-    return text.split(separator: "\n").map(String.init)
+    return text.split(separator: "\n").map { line in
+        let parts = line.split(separator: "|", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 3 else { return String(line) }
+        let headers = parts[1].split(separator: ",").map { pair in
+            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            return (name: sides[0], value: sides.count > 1 ? sides[1] : "")
+        }
+        // Tests' own messages have no schema.
+        if headers.contains(where: { $0.name == "ce_dataschema" }) {
+            RecordShelf.keep(topic: topic, key: parts[0], headers: headers, value: parts[2])
+        }
+        return "\(parts[1])|\(parts[2])"
+    }
 }

@@ -77,27 +77,54 @@ public struct Record: Hashable, Sendable {
 
 /// Reads a topic from its beginning to its end.
 public enum LogReader {
-    /// - Parameter lane: whose records alone are wanted; of all lanes where it is nil.
+    /// Takes a record as it is: its kind, key, headers and value.
+    public typealias Keep = (Record.Kind, _ key: String, _ headers: [(name: String, value: String)], _ value: String) ->
+        Void
+
+    /// - Parameters:
+    ///   - lane: Whose records alone are wanted; of all lanes where it is nil.
+    ///   - keep: Is given each of them.
     /// - Throws: what kcat said, or that a record is none of ours.
-    public static func records(_ bootstrap: String, _ topic: String, of lane: String? = nil) throws -> [Record] {
+    public static func records(_ bootstrap: String, _ topic: String, of lane: String? = nil, keep: Keep? = nil) throws
+        -> [Record]
+    {
         let result = try Command.run(
             [
                 "timeout", "-k", "5", "120", "kcat", "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q",
                 "-X", "broker.address.family=v4", "-X", "fetch.wait.max.ms=10", "-X",
                 "topic.metadata.refresh.interval.ms=500",
-                "-f", Record.format,
+                "-f", "%k\t" + Record.format,
             ])
         guard result.code == 0 else { throw Fault("kcat \(topic): exit \(result.code): \(result.errors)") }
         var records: [Record] = []
         for line in result.output.split(separator: 10) {
-            guard let record = Record(line: line) else {
+            // Before what a record is read from stands its key.
+            let key = line.prefix { $0 != 9 }
+            guard let record = Record(line: line.dropFirst(key.count + 1)) else {
                 throw Fault(
                     "\(topic) holds what is no message of an agent: \(String(decoding: line.prefix(200), as: UTF8.self))"
                 )
             }
-            if lane.map({ record.source.hasSuffix("/lanes/\($0)") }) ?? true { records.append(record) }
+            guard lane.map({ record.source.hasSuffix("/lanes/\($0)") }) ?? true else { continue }
+            records.append(record)
+            if let keep { give(record, key, line, to: keep) }
         }
         return records
+    }
+}
+
+extension LogReader {
+    private static func give(_ record: Record, _ key: ArraySlice<UInt8>, _ line: ArraySlice<UInt8>, to keep: Keep) {
+        let parts = line.split(separator: 9, maxSplits: 4, omittingEmptySubsequences: false)
+        guard parts.count == 5 else { return }
+        let headers = parts[3].split(separator: UInt8(ascii: ",")).map { header in
+            let name = header.prefix { $0 != UInt8(ascii: "=") }
+            return (
+                name: String(decoding: name, as: UTF8.self),
+                value: String(decoding: header.dropFirst(name.count + 1), as: UTF8.self)
+            )
+        }
+        keep(record.kind, String(decoding: key, as: UTF8.self), headers, String(decoding: parts[4], as: UTF8.self))
     }
 }
 

@@ -68,7 +68,10 @@ extension Integration {
             try await says("--since must be a duration", "-b", cluster.bootstrap, "--since", "yesterday")
             try await says("KEY=VALUE", "-b", cluster.bootstrap, "-X", "secret")
             try await says("No such configuration property", "-b", cluster.bootstrap, "-X", "no.such=1")
-            try await says("no broker answers", "-b", "127.0.0.1:1", "-t", "sco.audit")
+            // The process list is everybody's.
+            try await says("write -X sasl.password=@FILE", "-b", cluster.bootstrap, "-X", "sasl.password=hunter2")
+            try await says("/nowhere: No such file", "-b", cluster.bootstrap, "-X", "sasl.password=@/nowhere")
+            try await says("nobody listens at 127.0.0.1:1", "-b", "127.0.0.1:1", "-t", "sco.audit")
             try await says("a topic's name is made of", "-b", cluster.bootstrap, "-t", "a b")
             let away = try await VerifyBed.verify("--config", "/nowhere.yaml")
             #expect(away.code == 2 && away.last.contains("cannot read /nowhere.yaml"))

@@ -63,8 +63,16 @@ import Testing
         } catch {
             let said = error.description
             #expect(said.hasPrefix("no broker of 127.0.0.1:1,no-such-host.invalid:9092 answered within "), "\(said)")
-            #expect(said.contains("Connection refused") && said.contains("Failed to resolve"), "\(said)")
+            #expect(said.contains("nobody listens at 127.0.0.1:1"), "\(said)")
+            #expect(said.contains("the name of no-such-host.invalid:9092 has no address"), "\(said)")
+            #expect(!said.contains("bootstrap:"), "\(said)")
         }
+    }
+
+    /// Brokers send words of their own, which end on a terminal.
+    @Test func whatABrokerSaysIsNotObeyedByATerminal() {
+        let error = KafkaError(code: 58, "h:1/1: Authentication failed: \u{1B}[2J\u{9B}2J\r\nok")
+        #expect(error.description == "h:1/1: Authentication failed:  [2J 2J  ok")
     }
 
     /// A port that is open and silent: the limit ends it. A cancelled task does not wait for that.

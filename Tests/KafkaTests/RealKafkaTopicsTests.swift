@@ -110,7 +110,7 @@ import Testing
             // It waits a second before it is sent.
             let report = try await send(to: topic, safe(cluster.bootstrap, ["linger.ms": "1000"]))
             #expect(report?.error?.name ?? "" == name, "\(String(describing: report))")
-            if let error = report?.error { #expect(error.isOfMessage) }
+            if let error = report?.error { #expect(error.isOfClock && !error.isOfMessage) }
         }
     }
 

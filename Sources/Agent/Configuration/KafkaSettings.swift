@@ -65,6 +65,7 @@ public enum KafkaSettings {
                 "everybody on this machine may read \(path)", at: configuration.kafka[place].valueRange,
                 help: "chgrp lanewatch \(path); chmod 640 \(path)")
         }
+        guard locationsAreFiles(configuration, producer, findings) else { return findings.inLineOrder }
         let ownCount = producer.settings.count - configuration.kafka.count
         for fault in producer.faults() {
             let setting = fault.setting.flatMap { setting in
@@ -87,6 +88,30 @@ public enum KafkaSettings {
         }
         LinkSafety(configuration, producer, findings).look()
         return findings.inLineOrder
+    }
+}
+
+extension KafkaSettings {
+    /// librdkafka opens what a location names, and would wait for the writer of a pipe for ever.
+    private static func locationsAreFiles(
+        _ configuration: Configuration, _ producer: ClientConfiguration, _ findings: Findings
+    ) -> Bool {
+        for setting in configuration.kafka where SecretFile.isLocation(setting.key) {
+            guard let path = producer[setting.key] else { continue }
+            var facts = stat()
+            guard stat(path, &facts) == 0 else { continue }
+            let kind = facts.st_mode & S_IFMT
+            guard kind != S_IFREG, kind != S_IFDIR else { continue }
+            findings.error(
+                "\(setting.key): \(path) is no file", at: setting.valueRange, help: "name the file that holds it")
+        }
+        return !findings.hasErrors
+    }
+
+    /// The value of a secret `key` for a command, out of the file at `path`.
+    /// - Throws: a sentence with the way out, and nothing of what the file holds.
+    public static func secret(_ key: String, file path: String) throws(SecretFault) -> String {
+        try SecretFile.read(.file(path), for: key).value
     }
 }
 

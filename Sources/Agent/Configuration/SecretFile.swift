@@ -14,9 +14,9 @@ public enum SettingSource: Hashable, Sendable {
 }
 
 /// Why a secret cannot be read: a sentence and the way out. Never any of what the file holds.
-struct SecretFault: Error, Hashable, Sendable, CustomStringConvertible {
-    var description: String
-    var help: String
+public struct SecretFault: Error, Hashable, Sendable, CustomStringConvertible {
+    public var description: String
+    public var help: String
 }
 
 /// Secrets that stand in files of their own. Read each time they are needed; blocks.

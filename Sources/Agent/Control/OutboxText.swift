@@ -57,6 +57,7 @@ public enum OutboxText {
         case "unknown": return "the cluster has no such topic\(since); make it"
         case "not_authorised": return "the cluster lets this client not write\(since); look at its ACLs"
         case "refused": return "the cluster refuses every message\(since); look at the topic's settings"
+        case "clock": return "the cluster refuses the messages' time\(since); set the lane's clock (timedatectl)"
         case "quarantine_full": return "the quarantine is full\(since); release or discard some"
         default: return reason + since
         }

@@ -43,7 +43,7 @@ extension Doctor {
         let check = "broker \(address)"
         var step = Step.resolve
         do throws(ProbeFault) {
-            let found = try probe.resolve()
+            let found = try probe.resolve(milliseconds: patience)
             step = .connect
             guard let first = found.first else {
                 add(check, .fail, "has no address", "correct bootstrap.servers, or the lane's DNS")
@@ -51,9 +51,13 @@ extension Doctor {
             }
             var reached: ConnectionProbe.Address?
             var fault = ProbeFault("\(first.text) does not answer")
+            // All addresses of a broker together may take as long as one.
+            let end = Boottime.milliseconds() + Int64(patience)
             for candidate in found where reached == nil {
+                let left = Int32(clamping: end - Boottime.milliseconds())
+                guard left > 0 else { break }
                 do throws(ProbeFault) {
-                    _ = try probe.connect(candidate, milliseconds: patience)
+                    _ = try probe.connect(candidate, milliseconds: left)
                     reached = candidate
                 } catch { fault = error }
             }
@@ -105,25 +109,32 @@ extension Doctor {
             return true
         case .unreachable(let error):
             let found = fault ?? LinkFault(error)
-            var remedy = found?.sentence ?? "see its log"
+            var remedy = found?.sentence ?? ""
             if found?.cause == .credentials,
                 let warning = LibraryVersion.current.scramWarning(for: producer.settings)
             {
                 remedy += "; \(warning)"
             }
-            add(check, .fail, found?.cause.rawValue ?? error.description, remedy)
+            guard let found, found.cause != .other else {
+                add(
+                    check, .fail, "no answer within \(patience / 1000) s: \(error)",
+                    "look at the broker's log; a broker that hangs, or something else than Kafka, takes connections and is silent"
+                )
+                return false
+            }
+            add(check, .fail, found.cause.rawValue, remedy)
             return false
         }
     }
 
     private mutating func lookAtTopics(_ address: String, _ producer: ClientConfiguration) async {
-        for topic in configuration.topics.all.sorted() {
+        for topic in topics.sorted() {
             let check = "topic \(topic)"
             let (state, _) = await LinkTrial.run(producer, at: address, topic: topic, patience)
             switch state {
             case .ready(let partitions):
                 add(check, .ok, "\(partitions) partition\(partitions == 1 ? "" : "s"); may be looked at")
-            case .unknown: add(check, .fail, "is not there", "create it: docs/reference/topics.md")
+            case .unknown: add(check, .fail, "is not there", "lanewatch topics create")
             case .notAuthorised:
                 add(check, .fail, "is refused to this lane", "its user needs Write and Describe on it")
             case .unreachable(let error): add(check, .fail, error.description, "try again; look at the broker's log")

@@ -32,14 +32,22 @@ public struct Doctor: Sendable {
     }
 
     let configuration: Configuration
+    /// Those that the lane writes.
+    let topics: [String]
     /// Milliseconds.
     let patience: Int32
     private let tell: @Sendable (Finding) -> Void
     public private(set) var findings: [Finding] = []
 
-    /// - Parameter tell: is given each finding as it comes.
-    public init(_ configuration: Configuration, patience: Int32 = 10_000, tell: @escaping @Sendable (Finding) -> Void) {
+    /// - Parameters:
+    ///   - topics: Those to look for; nil for the configuration's own, without those that rules name.
+    ///   - tell: Is given each finding as it comes.
+    public init(
+        _ configuration: Configuration, topics: [String]? = nil, patience: Int32 = 10_000,
+        tell: @escaping @Sendable (Finding) -> Void
+    ) {
         self.configuration = configuration
+        self.topics = topics ?? configuration.topics.all
         self.patience = patience
         self.tell = tell
     }

@@ -2,6 +2,7 @@ import CLinux
 import COpenSSL
 import Glibc
 import Loop
+import Synchronization
 
 /// Why a connection that was tried did not come about; one sentence.
 public struct ProbeFault: Error, Hashable, Sendable, CustomStringConvertible {
@@ -10,7 +11,7 @@ public struct ProbeFault: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A connection that is tried once, step by step, to say where it ends. For commands: each step blocks, within its limit.
-public struct ConnectionProbe {
+public struct ConnectionProbe: Sendable {
     public let host: String
     public let port: UInt16
 
@@ -41,8 +42,59 @@ public struct ConnectionProbe {
         public var text: String
     }
 
+    /// What a thread of its own finds, as long as somebody waits for it.
+    private final class Resolution: Sendable {
+        let probe: ConnectionProbe
+        let pipe: Descriptor
+        let found = Mutex<Result<[Address], ProbeFault>?>(nil)
+        init(_ probe: ConnectionProbe, _ pipe: consuming Descriptor) {
+            self.probe = probe
+            self.pipe = pipe
+        }
+    }
+
+    /// Every address of the host, within `milliseconds`. The resolver's own limit is its servers' and may be half a minute: it
+    /// goes on alone then, and what it finds is forgotten. Source: resolv.conf(5), timeout and attempts.
+    public func resolve(milliseconds: Int32) throws(ProbeFault) -> [Address] {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw ProbeFault(SystemError("pipe").description) }
+        let reading = Descriptor(owning: ends[0])
+        let resolution = Resolution(self, Descriptor(owning: ends[1]))
+        var thread = pthread_t()
+        let context = Unmanaged.passRetained(resolution)
+        let code = pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                let resolution = Unmanaged<Resolution>.fromOpaque(context).takeRetainedValue()
+                do throws(ProbeFault) {
+                    let found = try resolution.probe.resolve()
+                    resolution.found.withLock { $0 = .success(found) }
+                } catch {
+                    resolution.found.withLock { $0 = .failure(error) }
+                }
+                var byte: UInt8 = 0
+                // Nobody may be waiting any more: SIGPIPE is not for that.
+                var signals = sigset_t()
+                sigemptyset(&signals)
+                sigaddset(&signals, SIGPIPE)
+                pthread_sigmask(SIG_BLOCK, &signals, nil)
+                _ = write(resolution.pipe.raw, &byte, 1)
+                return nil
+            }, context.toOpaque())
+        guard code == 0 else {
+            context.release()
+            return try resolve()
+        }
+        pthread_detach(thread)
+        guard Self.wait(reading.raw, Int16(POLLIN), milliseconds), let result = resolution.found.withLock({ $0 }) else {
+            throw ProbeFault("no DNS server says within \(milliseconds / 1000) s what the address of \(host) is")
+        }
+        return try result.get()
+    }
+
     /// Every address of the host. Source: getaddrinfo(3).
-    public func resolve() throws(ProbeFault) -> [Address] {
+    func resolve() throws(ProbeFault) -> [Address] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_ADDRCONFIG

@@ -69,10 +69,18 @@ extension Schema {
             if let most = memberCount.most, count > most { return "\(named(path)) must have \(most) members or fewer" }
         }
         guard !properties.isEmpty || others != nil else { return nil }
+        // Of a repeated name the last counts. Looking behind each is quick where there are few.
+        var lasts: [String: Int]?
+        if members.count > 32 {
+            let places = members.enumerated().map { ($0.element.name, $0.offset) }
+            lasts = Dictionary(places, uniquingKeysWith: { max($0, $1) })
+        }
         for (index, member) in members.enumerated() {
             guard let schema = properties[member.name] ?? others else { continue }
-            // Of a repeated name the last counts.
-            if members[(index + 1)...].contains(where: { $0.name == member.name }) { continue }
+            let isLast =
+                lasts.map { $0[member.name] == index }
+                ?? !members[(index + 1)...].contains(where: { $0.name == member.name })
+            guard isLast else { continue }
             // Names that the schema does not know may hold anything: they are not repeated.
             let name = properties[member.name] == nil ? "a member" : member.name
             if let fault = schema.fault(of: member.value, path.isEmpty ? name : "\(path).\(name)") { return fault }
