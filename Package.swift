@@ -100,7 +100,10 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
             "Integration",
-            ["Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch", "bed-probe"]),
+            [
+                "Delivery", "Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch",
+                "bed-probe",
+            ]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
             path: "Tests/CrashProbe", swiftSettings: strict),

@@ -54,6 +54,18 @@ public struct LaneLog: Sendable {
         append(event, id: id)
     }
 
+    /// The lane's state: nothing is open, no device is known.
+    public mutating func addLaneState() {
+        add(type: "sco.lane.state.v1") { json in
+            json.member("at", Self.wall)
+            json.name("open")
+            json.array { _ in }
+            json.name("devices")
+            json.object { _ in }
+            json.member("version", "1")
+        }
+    }
+
     /// An intervention's message.
     public mutating func add(_ change: Change) {
         seq += 1

@@ -1,8 +1,11 @@
 import Feeds
 import Foundation
+import Kafka
 import Lane
 import Outbox
 import Testing
+
+@testable import Delivery
 
 extension Integration {
     /// `lanewatch outbox` on a lane: in an outage, while a backlog goes down, and with a message in quarantine.
@@ -91,9 +94,7 @@ extension Integration {
         private func withhold(_ lane: LaneUnderTest, _ count: Int) async throws {
             let outbox = try Outbox(OutboxConfiguration(folder: lane.folder.appending(path: "state").path))
             for parcel in try await outbox.lease(topic: "sco.interventions", after: .start, limit: count) {
-                let substitute = Substitute(
-                    id: LaneUUID(hashing: [parcel.id]),
-                    headers: HeaderBlock(parcel.headers.headers.filter { $0.name != "ce_id" }), value: Array("{}".utf8))
+                let substitute = Quarantine.substitute(for: parcel, because: KafkaError(code: 10))
                 try await outbox.moveToDeadLetters(
                     Mark(topic: parcel.topic, position: parcel.position), reason: "MSG_SIZE_TOO_LARGE: too large",
                     substitute: substitute)

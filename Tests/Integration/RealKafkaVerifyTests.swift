@@ -124,14 +124,7 @@ import Testing
         try await cluster.create("sco.lane-state", partitions: 1, "cleanup.policy=compact")
         var log = LaneLog("sco.lane-state")
         for _ in 0..<10 {
-            log.add(type: "sco.lane.state.v1") { json in
-                json.member("at", LaneLog.wall)
-                json.name("open")
-                json.array { _ in }
-                json.name("devices")
-                json.object { _ in }
-                json.member("version", "1")
-            }
+            log.addLaneState()
         }
         log.records.removeSubrange(3..<6)
         try await VerifyBed.publish([log], to: cluster.bootstrap, isRight: true)

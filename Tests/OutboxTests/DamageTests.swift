@@ -204,13 +204,7 @@ import Testing
         }
         try await outbox.settle([Mark(topic: "t", position: Position(epoch: epoch, seq: 10))])
         try await outbox.checkpointForTest()
-        let file = try #require(FileHandle(forUpdatingAtPath: folder.database))
-        let size = try file.seekToEnd()
-        for page in stride(from: UInt64(2), to: size / 4096, by: 3) {
-            try file.seek(toOffset: page * 4096)
-            try file.write(contentsOf: Data(repeating: 0xA5, count: 4096))
-        }
-        try file.close()
+        try folder.destroyPages()
         try await outbox.forgetCacheForTest()
         var refusals: [OutboxError.Code] = []
         var kept: Committed?

@@ -17,6 +17,17 @@ final class Folder: Sendable {
 
     var state: String { path + "/state" }
     var database: String { state + "/outbox.sqlite" }
+
+    /// Writes over every third page of the database but the first, as a disk that goes bad would.
+    func destroyPages() throws {
+        let file = try #require(FileHandle(forUpdatingAtPath: database))
+        let size = try file.seekToEnd()
+        for page in stride(from: UInt64(2), to: size / 4096, by: 3) {
+            try file.seek(toOffset: page * 4096)
+            try file.write(contentsOf: Data(repeating: 0xA5, count: 4096))
+        }
+        try file.close()
+    }
     func open(
         maximumBytes: Int64 = 512 << 20, whenFull: WhenFull = .drop, maximumAge: Int64? = nil,
         values: [String: TopicValue] = [:], inFlight: Int64 = 0, maximumLogBytes: Int64 = 64 << 20

@@ -230,14 +230,7 @@ import Testing
     @Test func aCompactedTopicMayHaveHolesButMustEndOnTheYoungest() throws {
         var log = LaneLog("sco.lane-state")
         for _ in 0..<9 {
-            log.add(type: "sco.lane.state.v1") { json in
-                json.member("at", LaneLog.wall)
-                json.name("open")
-                json.array { _ in }
-                json.name("devices")
-                json.object { _ in }
-                json.member("version", "1")
-            }
+            log.addLaneState()
         }
         log.records.removeSubrange(2..<6)
         #expect(try Verifier.of([log]).isClean)
