@@ -11,6 +11,8 @@ import Loop
     private let push: Push?
     /// As many messages are sent at once without a push.
     private let fullBatch: Int
+    /// `acks` is not 0.
+    private let asksForAnswers: Bool
     private let queue: OpaquePointer
     private let wake: Descriptor
     private let sink: @LoopActor (ProducerEvent) -> Void
@@ -62,6 +64,7 @@ import Loop
         // With nothing to linger for there is nothing to push.
         let isLingering = configuration["linger.ms"].flatMap { Double($0) } ?? 5 > 0
         push = isLingering ? Push(handle) : nil
+        asksForAnswers = !["acks", "request.required.acks"].contains { configuration[$0] == "0" }
         fullBatch = configuration["batch.num.messages"].flatMap { Int($0) } ?? 10_000
         self.queue = queue
         self.wake = Descriptor(owning: wake)
@@ -299,10 +302,12 @@ import Loop
         reports.reserveCapacity(rd_kafka_event_message_count(event))
         while let message = rd_kafka_event_message_next(event) {
             let code = message.pointee.err
+            // Whoever wants no acknowledgement gets no offset.
+            let isUnproven = asksForAnswers && message.pointee.offset == Int64(RD_KAFKA_OFFSET_INVALID)
             reports.append(
                 DeliveryReport(
                     opaque: UInt64(UInt(bitPattern: message.pointee._private)),
-                    error: code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaError(code),
+                    error: code != RD_KAFKA_RESP_ERR_NO_ERROR ? KafkaError(code) : isUnproven ? .unproven : nil,
                     isPossiblyPersisted: rd_kafka_message_status(message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED,
                     partition: message.pointee.partition, offset: message.pointee.offset))
         }
