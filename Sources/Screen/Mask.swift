@@ -48,6 +48,26 @@ public struct Mask: Hashable, Sendable {
         return changed
     }
 
+    /// Makes all that this mask hides black in `frame`, at once and without the screen: when it returns, no copy of the frame
+    /// shows any of it. What the mask shows again is for the next `apply`.
+    /// - Returns: where `frame` changed.
+    func cover(_ frame: MaskedFrame) -> Damage {
+        var changed = Damage()
+        for area in areas { changed.add((area.rect ?? frame.size.bounds).intersection(frame.size.bounds)) }
+        guard !changed.isEmpty else { return changed }
+        frame.write { target in
+            for rect in changed.rects {
+                for row in rect.y..<rect.bottom { memset(target + row * frame.stride + rect.x * 4, 0, rect.width * 4) }
+            }
+        }
+        return changed
+    }
+
+    /// Whether anything of `rect` is hidden.
+    func hides(_ rect: PixelRect) -> Bool {
+        areas.contains { area in area.rect.map { !$0.intersection(rect).isEmpty } ?? true }
+    }
+
     private func hide(_ area: Area, _ changed: Damage, _ frame: MaskedFrame, _ target: UnsafeMutableRawPointer) {
         let hidden = area.rect ?? frame.size.bounds
         for rect in changed.rects {
