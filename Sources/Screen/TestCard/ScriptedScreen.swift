@@ -11,6 +11,7 @@ public final class ScriptedScreen: Sendable {
     private struct State: @unchecked Sendable {
         var pixels: PixelStore
         var change = ScreenChange()
+        var cursor: CursorShape?
         /// Counted up by each change: what a source has not yet told.
         var changes = 0
         var isThere = true
@@ -74,7 +75,12 @@ public final class ScriptedScreen: Sendable {
         }
     }
 
-    public func point(_ cursor: CursorShape) { change { $0.change.cursor = cursor } }
+    public func point(_ cursor: CursorShape) {
+        change { state in
+            state.cursor = cursor
+            state.change.cursor = cursor
+        }
+    }
 
     /// The screen goes away as an X server does, or comes back.
     public func setThere(_ isThere: Bool) { change { $0.isThere = isThere } }
@@ -92,7 +98,9 @@ public final class ScriptedScreen: Sendable {
 
     public func makeSource() throws(ScreenError) -> any FrameSource {
         let isThere = state.withLock { state in
+            // A new source knows nothing: its first look tells of all there is.
             state.change = ScreenChange()
+            state.change.cursor = state.cursor
             state.changes = 0
             return state.isThere
         }

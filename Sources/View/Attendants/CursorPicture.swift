@@ -13,7 +13,8 @@ struct CursorPicture: ~Copyable {
     private let mask: UnsafeMutablePointer<UInt8>
 
     init?(_ shape: CursorShape) {
-        guard shape.size.width > 0, shape.size.height > 0, shape.pixels.count == shape.size.width * shape.size.height * 4
+        guard shape.size.width > 0, shape.size.height > 0,
+            shape.pixels.count == shape.size.width * shape.size.height * 4
         else { return nil }
         let part = Self.part(of: shape)
         let maskStride = (part.width + 7) / 8
