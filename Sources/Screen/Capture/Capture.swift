@@ -72,9 +72,10 @@ public final class Capture: Sendable {
     /// - Returns: false where there are `mostWatchers` already, or the capture was stopped.
     public func watch(_ mailbox: Mailbox) -> Bool {
         let (isIn, mustStart) = state.withLock { state in
-            guard state.watchers.count < Self.mostWatchers, !state.isStopped else { return (false, false) }
             let id = ObjectIdentifier(mailbox)
-            guard state.watchers.updateValue(mailbox, forKey: id) == nil else { return (true, false) }
+            if state.watchers[id] != nil { return (!state.isStopped, false) }
+            guard state.watchers.count < Self.mostWatchers, !state.isStopped else { return (false, false) }
+            state.watchers[id] = mailbox
             state.newcomers.append(id)
             defer { state.isRunning = true }
             return (true, !state.isRunning)

@@ -147,10 +147,14 @@ public final class Attendants: Sendable {
             var pair: [Int32] = [-1, -1]
             let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
             guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SystemError("socketpair") }
+            // The library keeps it in an fd_set. Source: select(2), FD_SETSIZE.
+            guard pair[1] < 1024 else {
+                close(pair[0])
+                close(pair[1])
+                throw SystemError("socketpair", code: EMFILE)
+            }
             outer = Descriptor(owning: pair[0])
             inner = Descriptor(owning: pair[1])
-            // The library keeps it in an fd_set. Source: select(2), FD_SETSIZE.
-            guard inner.raw < 1024 else { throw SystemError("socketpair", code: EMFILE) }
         }
     }
 }

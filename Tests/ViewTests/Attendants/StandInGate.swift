@@ -65,15 +65,16 @@ final class StandInGate: Sendable {
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else {
             throw SystemError("socketpair")
         }
-        let (outer, viewer) = (Descriptor(owning: pair[0]), pair[1])
-        _ = fcntl(pair[0], F_SETFL, O_NONBLOCK)
+        let (outer, viewer) = (pair[0], pair[1])
+        _ = fcntl(outer, F_SETFL, O_NONBLOCK)
         do {
             let (id, link) = try attendants.admit(controls: controls)
-            let newcomer = Newcomer(id: id, session: Session(link, outer))
+            let newcomer = Newcomer(id: id, session: Session(link, Descriptor(owning: outer)))
             state.withLock { $0.newcomers.append(newcomer) }
             wake()
             return (id, viewer)
         } catch {
+            close(outer)
             close(viewer)
             throw error
         }

@@ -56,26 +56,32 @@ import Testing
     @Test func whatIsHeldIsLetGoLastFirst() {
         var pressed = PressedInput()
         #expect(pressed.isEmpty)
-        for event in [
+        let events: [InputEvent] = [
             .key(0xffe1, isDown: true), .key(0x41, isDown: true), .key(0x42, isDown: true), .key(0x41, isDown: false),
             .pointer(x: 5, y: 6, buttons: 1), .pointer(x: 7, y: 8, buttons: 3),
-        ] as [InputEvent] {
-            #expect(pressed.note(event))
-        }
+        ]
+        let taken = events.map { pressed.note($0) }
+        #expect(taken == Array(repeating: true, count: 6))
+        let released = pressed.release()
         #expect(
-            pressed.release() == [
+            released == [
                 .key(0x42, isDown: false), .key(0xffe1, isDown: false), .pointer(x: 7, y: 8, buttons: 0),
             ])
         #expect(pressed.isEmpty)
-        #expect(pressed.release().isEmpty)
+        let again = pressed.release()
+        #expect(again.isEmpty)
     }
 
     @Test func handsHoldNoMoreThanHandsDo() {
         var pressed = PressedInput()
-        for key in 0..<UInt32(PressedInput.mostKeys) { #expect(pressed.note(.key(key, isDown: true))) }
-        #expect(!pressed.note(.key(1000, isDown: true)))
-        #expect(!pressed.note(.key(1000, isDown: false)), "what was not pressed is not let go")
-        #expect(pressed.note(.key(0, isDown: true)), "a key that repeats is held once")
-        #expect(pressed.release().count == PressedInput.mostKeys)
+        let taken = (0..<UInt32(PressedInput.mostKeys)).map { pressed.note(.key($0, isDown: true)) }
+        #expect(taken.allSatisfy { $0 })
+        let (beyond, unknown) = (pressed.note(.key(1000, isDown: true)), pressed.note(.key(1000, isDown: false)))
+        #expect(!beyond)
+        #expect(!unknown, "what was not pressed is not let go")
+        let repeated = pressed.note(.key(0, isDown: true))
+        #expect(repeated, "a key that repeats is held once")
+        let released = pressed.release()
+        #expect(released.count == PressedInput.mostKeys)
     }
 }
