@@ -76,6 +76,8 @@ let package = Package(
             swiftSettings: strict),
 
         // Never shipped.
+        .systemLibrary(name: "CZlib", path: "Tests/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "RFBClient", dependencies: ["CZlib"], path: "Tests/RFBClient", swiftSettings: strict),
         module("LaneTesting", ["Lane"]),
         .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
         .target(name: "PostgresBed", path: "Tests/PostgresBed", swiftSettings: strict),
@@ -107,8 +109,8 @@ let package = Package(
         tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
-        tests("ScreenTests", ["Screen", "Loop", "CLinux", "CXCB"]),
-        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "CLinux", "CVNCServer"]),
+        tests("ScreenTests", ["Screen", "Lane", "Loop", "CLinux", "CXCB"]),
+        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "CLinux", "CVNCServer", "RFBClient"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
