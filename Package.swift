@@ -107,7 +107,10 @@ let package = Package(
         tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
-        tests("ScreenTests", ["Screen", "Loop", "CLinux", "CXCB"]),
+        // A till to watch, driven by lines.
+        .executableTarget(
+            name: "demo-kiosk", dependencies: ["CXCB", "CLinux"], path: "Tests/Kiosk", swiftSettings: strict),
+        tests("ScreenTests", ["Screen", "Loop", "CLinux", "CXCB", "demo-kiosk"]),
         tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "CLinux", "CVNCServer"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
