@@ -27,7 +27,8 @@ final class X11Listener {
     }
 
     deinit {
-        process.terminate()
+        // It may have inherited a mask that blocks SIGTERM.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 
