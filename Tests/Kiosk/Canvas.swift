@@ -199,7 +199,8 @@ struct Canvas {
     /// `share` of 255 parts of `new` over `old`.
     static func mix(_ old: UInt32, _ new: UInt32, _ share: UInt32) -> UInt32 {
         func part(_ shift: UInt32) -> UInt32 {
-            ((old >> shift & 255) * (255 - share) + (new >> shift & 255) * share + 127) / 255 << shift
+            let (below, above) = (old >> shift & 255, new >> shift & 255)
+            return ((below * (255 - share) + above * share + 127) / 255) << shift
         }
         return part(16) | part(8) | part(0)
     }

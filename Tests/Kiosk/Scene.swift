@@ -187,7 +187,7 @@ struct Scene {
         canvas.panel(Rect(x: left + u(25), y: top + u(228), width: u(100), height: u(14)), radius: u(7), Colour.amber)
         let text = video.x + u(236)
         canvas.text(
-            isDeclined ? "Card declined" : "Please pay", x: text, y: video.y + u(112), size: u(42),
+            isDeclined ? "Card declined" : "Please pay", x: text, y: video.y + u(112), size: u(36),
             isDeclined ? Colour.red : Colour.text, weight: 112)
         canvas.text(
             isDeclined ? "Try another card" : "Insert or tap your card", x: text, y: video.y + u(164), size: u(22),
@@ -230,7 +230,7 @@ struct Scene {
             for x in 0..<place.width {
                 let across = (x * 2 + frame * 7 + y) & 511
                 let red = UInt32(across < 256 ? across : 511 - across)
-                canvas.set(place.x + x, place.y + y, red << 16 | green << 8 | UInt32((x ^ y) + frame & 255) >> 1)
+                canvas.set(place.x + x, place.y + y, red << 16 | green << 8 | UInt32(((x ^ y) + frame) & 127))
             }
         }
     }

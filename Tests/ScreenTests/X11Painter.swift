@@ -1,5 +1,6 @@
 import CXCB
 import Foundation
+import Testing
 
 @testable import Screen
 
@@ -54,6 +55,12 @@ final class X11Painter {
 
     /// Returns when the server has drawn all.
     func synchronise() { free(xcb_get_input_focus_reply(raw, xcb_get_input_focus(raw), nil)) }
+
+    /// Waits until `isSo`, at most some seconds: what another client asked for is done when the server comes to it.
+    func settle(_ isSo: () -> Bool, _ place: SourceLocation = #_sourceLocation) {
+        for _ in 0..<500 where !isSo() { usleep(10_000) }
+        #expect(isSo(), sourceLocation: place)
+    }
 
     /// The screen as the core protocol has it: 0xRRGGBB, row by row.
     func pixels(_ size: PixelSize) -> [UInt32] {

@@ -16,12 +16,20 @@ struct KeyboardMap {
         var shift: Bool?
         /// Nil: with and without the shift to the third level.
         var levelThree: Bool?
-        /// The bits that turn the meaning of Shift round while they are set: Caps Lock for letters, Num Lock on the keypad.
-        var inverter: UInt16
+        /// A letter: Caps Lock turns the meaning of Shift round.
+        var isLetter = false
+        /// On the keypad Num Lock alone decides between the two: what Shift does there differs between layouts.
+        var numLock: UInt16?
 
         /// Whether Shift has to be down, with those modifiers locked. Nil: it does not matter.
         func needsShift(_ state: UInt16) -> Bool? {
-            shift.map { $0 != (state & inverter != 0) }
+            if numLock != nil { return false }
+            return shift.map { $0 != (isLetter && state & KeyboardMap.lockBit != 0) }
+        }
+
+        /// Whether the key can type it without Num Lock being turned.
+        func isReachable(_ state: UInt16) -> Bool {
+            numLock.map { (shift == true) == (state & $0 != 0) } ?? true
         }
 
         /// How many modifiers have to be moved for it.
@@ -85,9 +93,10 @@ struct KeyboardMap {
             for level in 0..<4 where matches(levels[level]) {
                 let hasThird = levels[2] != .none || levels[3] != .none
                 let (low, high) = level < 2 ? (levels[0], levels[1]) : (levels[2], levels[3])
+                let isKeypad = low != high && (low.isKeypad || high.isKeypad)
                 let place = Place(
                     code: code, shift: low == high ? nil : level & 1 == 1, levelThree: hasThird ? level >= 2 : nil,
-                    inverter: inverter(low, high))
+                    isLetter: low != high && low.upper == high, numLock: isKeypad ? numLockBit : nil)
                 if !found.contains(place) { found.append(place) }
             }
         }
@@ -107,12 +116,6 @@ struct KeyboardMap {
             levels[pair + 1] = low.lower == low.upper ? low : low.upper
         }
         return levels
-    }
-
-    private func inverter(_ low: Keysym, _ high: Keysym) -> UInt16 {
-        if low == high { return 0 }
-        if low.upper == high { return Self.lockBit }
-        return low.isKeypad || high.isKeypad ? numLockBit : 0
     }
 
     private static func bit(

@@ -17,7 +17,7 @@ public final class X11Input: Sendable {
     private let state: Mutex<X11Hands>
 
     /// Does not fail where there is no X server yet: events are dropped and counted meanwhile, and another attempt is made at most
-    /// every two seconds, when somebody types.
+    /// once a second, when somebody types.
     public init(_ screen: X11Screen) {
         state = Mutex(X11Hands(screen))
     }
@@ -54,7 +54,7 @@ public final class X11Input: Sendable {
     public func begin() -> Session { Session(self, state.withLock { $0.begin() }) }
 
     /// Events in; out to the X server; dropped by reason: `pace`, `unreachable`, `no_key`, `not_allowed`, `repeat`, `ended`,
-    /// `unanswered`, `not_held`.
+    /// `not_held`.
     public var counts: StageCounts { state.withLock { $0.counts } }
 
     /// Why there is no connection, or nil.
@@ -70,7 +70,9 @@ struct X11Hands: @unchecked Sendable {
         var pace: InputPace
     }
 
-    static let retry: Int64 = 2_000_000_000
+    static let retry: Int64 = 1_000_000_000
+    /// An attempt that took long, at a frozen server, is made again after so many times as long.
+    static let calm: Int64 = 10
     static let mostHeldKeys = 32
 
     private let screen: X11Screen
@@ -102,11 +104,11 @@ struct X11Hands: @unchecked Sendable {
         let wanted = isPaced ? buttons : held & buttons
         guard isPaced || wanted != held else { return counts.drop("pace") }
         do {
-            guard try keyboard.hasRoom() else { return counts.drop("unanswered") }
+            try keyboard.readEvents()
             try keyboard.move(x: x, y: y)
             move(held, to: wanted, keyboard)
             sessions[session]?.buttons = wanted
-            keyboard.x.flush()
+            try keyboard.x.flush()
             counts.out += 1
         } catch {
             lose(error)
@@ -126,7 +128,7 @@ struct X11Hands: @unchecked Sendable {
         move(hands.buttons, to: 0, keyboard)
         for code in hands.keys.values { keyboard.release(code) }
         if sessions.isEmpty { keyboard.giveBack() }
-        keyboard.x.flush()
+        flush(keyboard)
     }
 
     /// Nil, or why it was not done.
@@ -136,7 +138,7 @@ struct X11Hands: @unchecked Sendable {
         guard sessions[session]?.pace.admits(now: Boottime.monotonicNanoseconds()) ?? false else { return "pace" }
         guard let keyboard = connected() else { return "unreachable" }
         do {
-            guard try keyboard.hasRoom() else { return "unanswered" }
+            try keyboard.readEvents()
             let held = sessions.values.reduce(into: Set<UInt8>()) { $0.formUnion($1.keys.values) }
             switch try keyboard.press(keysym, held: held) {
             case .pressed(let code):
@@ -155,8 +157,18 @@ struct X11Hands: @unchecked Sendable {
         guard let code = sessions[session]?.keys.removeValue(forKey: keysym) else { return "not_held" }
         guard let keyboard, !keyboard.x.isGone else { return "unreachable" }
         keyboard.release(code)
-        keyboard.x.flush()
-        return nil
+        return flush(keyboard) ? nil : "unreachable"
+    }
+
+    @discardableResult
+    private mutating func flush(_ keyboard: X11Keyboard) -> Bool {
+        do {
+            try keyboard.x.flush()
+            return true
+        } catch {
+            lose(error)
+            return false
+        }
     }
 
     /// Buttons that two sessions hold are released with the last.
@@ -179,6 +191,7 @@ struct X11Hands: @unchecked Sendable {
             fault = nil
         } catch {
             lose(error)
+            nextAttempt += (Boottime.monotonicNanoseconds() - now) * Self.calm
         }
         return keyboard
     }

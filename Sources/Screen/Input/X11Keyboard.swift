@@ -15,8 +15,6 @@ final class X11Keyboard {
     }
 
     static let mostLent = 8
-    /// Requests that may be on their way unanswered. They fit the socket's buffer, so that sending never waits for a frozen server.
-    static let mostUnanswered = 1024
 
     let x: X11Connection
     private let output: String?
@@ -28,8 +26,6 @@ final class X11Keyboard {
     private var holders: [UInt8: Int] = [:]
     /// Free keys that were given a meaning, those lent last at the end.
     private var lent: [(code: UInt8, keysym: Keysym)] = []
-    private var unanswered = 0
-    private var question: UInt32?
 
     init(_ screen: X11Screen, _ patience: X11Patience) throws(ScreenError) {
         x = try X11Connection(screen, patience: patience)
@@ -51,21 +47,16 @@ final class X11Keyboard {
         map = try Self.readMap(x)
     }
 
-    /// Whether the server keeps up. Does not wait.
-    func hasRoom() throws(ScreenError) -> Bool {
-        readEvents()
-        if let asked = question {
-            var answer: UnsafeMutableRawPointer?
-            if xcb_poll_for_reply(x.raw, asked, &answer, nil) != 0 {
-                free(answer)
-                (question, unanswered) = (nil, 0)
+    /// What the server has told meanwhile: another layout, another size, its end.
+    func readEvents() throws(ScreenError) {
+        while let event = x.nextEvent(reading: true) {
+            switch event {
+            case .keymapChanged: isMapStale = true
+            case .screenChanged: isAreaStale = true
+            case .damaged, .cursorChanged, .other: break
             }
         }
         try x.throwIfGone()
-        if question == nil, unanswered >= Self.mostUnanswered / 4 {
-            question = xcb_get_input_focus(x.raw).sequence
-        }
-        return unanswered < Self.mostUnanswered
     }
 
     func move(x left: Int, y top: Int) throws(ScreenError) {
@@ -89,7 +80,7 @@ final class X11Keyboard {
             let code = map.code(of: keysym) ?? keysym.substitute.flatMap { map.code(of: $0) }
             guard let code else { return .notOnLayout }
             press(code)
-            x.flush()
+            try x.flush()
             return .pressed(code)
         }
         let state = try modifiersInForce()
@@ -99,7 +90,7 @@ final class X11Keyboard {
         let restore = arrange(place, state, held)
         press(place.code)
         restore()
-        x.flush()
+        try x.flush()
         return .pressed(place.code)
     }
 
@@ -121,7 +112,6 @@ final class X11Keyboard {
     }
 
     private func send(_ type: UInt8, _ detail: UInt8, _ left: Int16 = 0, _ top: Int16 = 0) {
-        unanswered += 1
         xcb_test_fake_input(x.raw, type, detail, 0, x.root, left, top, 0)
     }
 
@@ -155,7 +145,7 @@ final class X11Keyboard {
     ) throws(ScreenError) -> KeyboardMap.Place? {
         let group = Int(state >> 13 & 3)
         for wanted in [keysym, keysym.substitute].compactMap({ $0 }) {
-            let places = map.places(of: wanted, group: group)
+            let places = map.places(of: wanted, group: group).filter { $0.isReachable(state) }
             let bit = map.levelThreeBit
             let best = places.min { $0.changes(state, levelThreeBit: bit) < $1.changes(state, levelThreeBit: bit) }
             if let best { return best }
@@ -173,11 +163,10 @@ final class X11Keyboard {
         assign(code, keysym)
         lent.append((code, keysym))
         try refreshMap()
-        return KeyboardMap.Place(code: code, shift: nil, levelThree: nil, inverter: 0)
+        return KeyboardMap.Place(code: code, shift: nil, levelThree: nil)
     }
 
     private func assign(_ code: UInt8, _ keysym: Keysym) {
-        unanswered += 1
         let both = [keysym.rawValue, keysym.rawValue]
         xcb_change_keyboard_mapping(x.raw, 1, code, 2, both)
         isMapStale = true
@@ -185,19 +174,7 @@ final class X11Keyboard {
 
     private func modifiersInForce() throws(ScreenError) -> UInt16 {
         let reply = try x.reply(xcb_query_pointer(x.raw, x.root).sequence, as: xcb_query_pointer_reply_t.self)
-        if let asked = question { xcb_discard_reply(x.raw, asked) }
-        (question, unanswered) = (nil, 0)
         return reply?.value.mask ?? 0
-    }
-
-    private func readEvents() {
-        while let event = x.nextEvent(reading: true) {
-            switch event {
-            case .keymapChanged: isMapStale = true
-            case .screenChanged: isAreaStale = true
-            case .damaged, .cursorChanged, .other: break
-            }
-        }
     }
 
     private func refreshMap() throws(ScreenError) {

@@ -56,12 +56,25 @@ final class X11Connection {
 
     var descriptor: Int32 { xcb_get_file_descriptor(raw) }
     var isGone: Bool { xcb_connection_has_error(raw) != 0 }
-    func flush() { _ = xcb_flush(raw) }
+
+    /// Sends what was asked for. XCB would wait without a bound for a server that reads no more, so room is waited for first: what
+    /// is sent at once here is far smaller than a socket's buffer.
+    func flush() throws(ScreenError) {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        var code = poll(&waiting, 1, Int32(clamping: patience / 1_000_000))
+        while code < 0 && errno == EINTR { code = poll(&waiting, 1, Int32(clamping: patience / 1_000_000)) }
+        guard code != 0 else { throw frozen() }
+        _ = xcb_flush(raw)
+    }
+
+    private func frozen() -> ScreenError {
+        ScreenError(.unreachable, "\(address.sentence) has not answered for \(patience / 1_000_000) ms: is it frozen?")
+    }
 
     /// The reply to a request; nil where the server answered with an error, which is counted.
     /// - Throws: `unreachable` once the server is gone, or silent past the patience.
     func reply<Value>(_ sequence: UInt32, as type: Value.Type) throws(ScreenError) -> X11Reply<Value>? {
-        flush()
+        try flush()
         let deadline = Boottime.monotonicNanoseconds() + patience
         while true {
             var answer: UnsafeMutableRawPointer?
@@ -77,9 +90,7 @@ final class X11Connection {
             }
             try throwIfGone()
             let left = deadline - Boottime.monotonicNanoseconds()
-            guard left > 0 else {
-                throw ScreenError(.unreachable, "\(address.sentence) has not answered for \(patience / 1_000_000) ms")
-            }
+            guard left > 0 else { throw frozen() }
             var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             _ = poll(&waiting, 1, Int32(clamping: left / 1_000_000 + 1))
         }
@@ -111,8 +122,8 @@ final class X11Connection {
     }
 
     enum Event: Hashable {
-        /// The first rectangle of it, in the coordinates of the root window.
-        case damaged(PixelRect)
+        /// What was damaged so far, in the coordinates of the root window, and the request that the server had done last.
+        case damaged(PixelRect, after: UInt32)
         /// The root's size, an output, a rotation.
         case screenChanged
         case cursorChanged
@@ -133,7 +144,7 @@ final class X11Connection {
         }
         if type == extensions.damageEvent {
             let event = UnsafeRawPointer(next).assumingMemoryBound(to: xcb_damage_notify_event_t.self).pointee
-            return .damaged(PixelRect(event.area))
+            return .damaged(PixelRect(event.area), after: next.pointee.full_sequence)
         }
         if type == extensions.cursorEvent { return .cursorChanged }
         if let first = extensions.randrEvent, type == first || type == first + 1 { return .screenChanged }

@@ -25,7 +25,7 @@ extension X11Source {
         isPictureStale = false
         damaged = nil
         // Before the pixels are read: what is drawn from now on is told of anew.
-        xcb_damage_subtract(x.raw, damage, 0, 0)
+        subtraction = xcb_damage_subtract(x.raw, damage, 0, 0).sequence
         try read([bounds]) { _ in }
         found.add(bounds)
     }
@@ -39,7 +39,7 @@ extension X11Source {
         let fetch = subtract()
         let queue = slices([shown(first)])
         var place = 0
-        let sent = send(queue, from: &place)
+        let sent = try send(queue, from: &place)
         let rest = try fetched(fetch).filter { !shown(first).contains($0) }
         try receive(sent) { found.add($0) }
         try read(Array(queue[place...]) + rest) { found.add($0) }
@@ -47,7 +47,7 @@ extension X11Source {
 
     /// Asks for the damage so far, which is then forgotten by the server, as rectangles.
     func subtract() -> UInt32 {
-        xcb_damage_subtract(x.raw, damage, 0, parts)
+        subtraction = xcb_damage_subtract(x.raw, damage, 0, parts).sequence
         return xcb_xfixes_fetch_region(x.raw, parts).sequence
     }
 
@@ -94,7 +94,7 @@ extension X11Source {
     }
 
     /// Asks for as many pieces from `place` on as there is room for.
-    private func send(_ queue: [PixelRect], from place: inout Int) -> [Piece] {
+    private func send(_ queue: [PixelRect], from place: inout Int) throws(ScreenError) -> [Piece] {
         var (sent, used): ([Piece], Int) = ([], 0)
         while place < queue.count {
             let rect = queue[place]
@@ -104,7 +104,7 @@ extension X11Source {
             used += (bytes + 63) & ~63
             place += 1
         }
-        x.flush()
+        try x.flush()
         return sent
     }
 

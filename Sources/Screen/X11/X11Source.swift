@@ -45,6 +45,8 @@ public final class X11Source: FrameSource {
     var clock: CompareClock
     /// The first rectangle of damage that was not fetched yet, in the root window's coordinates.
     var damaged: PixelRect?
+    /// The number of the request that last subtracted it.
+    var subtraction: UInt32?
     var isAreaStale = false
     private var isCursorStale = true
     var isPictureStale = true
@@ -79,8 +81,9 @@ public final class X11Source: FrameSource {
         area = try X11Outputs.area(x, output: output)
         picture = try RawPicture(size: PixelSize(width: area.width, height: area.height))
         damage = xcb_generate_id(x.raw)
-        // One event when there is damage, then none until it is subtracted: however much is drawn, nothing piles up.
-        xcb_damage_create(x.raw, damage, x.root, UInt8(XCB_DAMAGE_REPORT_LEVEL_NON_EMPTY.rawValue))
+        // One event for the first damage, and then only where the box around all of it grows: however much is drawn, no more than
+        // the screen has rows and columns.
+        xcb_damage_create(x.raw, damage, x.root, UInt8(XCB_DAMAGE_REPORT_LEVEL_BOUNDING_BOX.rawValue))
         parts = xcb_generate_id(x.raw)
         xcb_xfixes_create_region(x.raw, parts, 0, nil)
         xcb_xfixes_select_cursor_input(x.raw, x.root, UInt32(XCB_XFIXES_CURSOR_NOTIFY_MASK_DISPLAY_CURSOR.rawValue))
@@ -127,9 +130,11 @@ public final class X11Source: FrameSource {
     private func readEvents(reading: Bool) {
         while let event = x.nextEvent(reading: reading) {
             switch event {
-            case .damaged(let rect):
+            case .damaged(let rect, let request):
                 tally.damages += 1
-                damaged = damaged.map { $0.union(rect) } ?? rect
+                // What was sent before the server did the last subtraction is in what that fetched. Numbers may wrap.
+                let isFetched = subtraction.map { Int32(bitPattern: request &- $0) < 0 } ?? false
+                if !isFetched { damaged = damaged ?? rect }
             case .screenChanged: isAreaStale = true
             case .cursorChanged: isCursorStale = true
             case .keymapChanged, .other: break
