@@ -109,7 +109,10 @@ let package = Package(
         tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
-        tests("ScreenTests", ["Screen", "Lane", "Loop", "CLinux", "CXCB"]),
+        // A till to watch, driven by lines.
+        .executableTarget(
+            name: "demo-kiosk", dependencies: ["CXCB", "CLinux"], path: "Tests/Kiosk", swiftSettings: strict),
+        tests("ScreenTests", ["Screen", "Lane", "Loop", "CLinux", "CXCB", "demo-kiosk"]),
         tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "CLinux", "CVNCServer", "RFBClient"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
