@@ -58,7 +58,7 @@ let package = Package(
         module("Net", ["Loop", "CLinux", "COpenSSL"]),
         module("Signing", ["COpenSSL"]),
         module("Screen", ["Lane", "Loop", "CLinux", "CXCB", "CXKBCommon"]),
-        module("View", ["Lane", "Loop", "Net", "Screen", "CLinux", "CVNCServer"]),
+        module("View", ["Lane", "Loop", "Net", "Signing", "Screen", "CLinux", "CVNCServer"]),
         module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(
@@ -108,7 +108,7 @@ let package = Package(
         tests("NetTests", ["Net", "Loop", "CLinux"]),
         tests("SigningTests", ["Signing"]),
         tests("ScreenTests", ["Screen", "Loop", "CLinux", "CXCB"]),
-        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "CLinux", "CVNCServer"]),
+        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "Signing", "CLinux", "CVNCServer"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
