@@ -19,7 +19,9 @@ let package = Package(
     products: [
         .executable(name: "lanewatch", targets: ["lanewatch"]),
         // For Benchmarks/, which is a package of its own.
-        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Outbox", "Kafka", "Delivery", "Agent"]),
+        .library(
+            name: "LanewatchParts",
+            targets: ["Lane", "Rules", "Loop", "Net", "Outbox", "Kafka", "Delivery", "View", "Agent"]),
     ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
@@ -105,10 +107,10 @@ let package = Package(
         tests("FaultsTests", ["FaultParts"]),
         tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
         tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
-        tests("NetTests", ["Net", "Loop", "CLinux"]),
+        tests("NetTests", ["Net", "Loop", "CLinux", "COpenSSL"]),
         tests("SigningTests", ["Signing"]),
         tests("ScreenTests", ["Screen", "Loop", "CLinux", "CXCB"]),
-        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "Signing", "CLinux", "CVNCServer"]),
+        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "Signing", "CLinux", "COpenSSL", "CVNCServer"]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(

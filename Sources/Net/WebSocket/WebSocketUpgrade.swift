@@ -18,7 +18,8 @@ public struct WebSocketUpgrade: Hashable, Sendable {
         guard request.method == "GET", request.minorVersion == 1 else {
             throw HTTPFault(400, "a WebSocket begins with GET and HTTP/1.1")
         }
-        guard Self.words(request, "upgrade").contains("websocket"), Self.words(request, "connection").contains("upgrade")
+        guard Self.words(request, "upgrade").contains("websocket"),
+            Self.words(request, "connection").contains("upgrade")
         else { throw HTTPFault(426, "this is a WebSocket") }
         guard Self.only(request, "sec-websocket-version") == "13" else {
             throw HTTPFault(426, "WebSocket's version 13 is understood")

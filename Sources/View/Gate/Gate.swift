@@ -45,7 +45,8 @@ import Net
     ///   - remark: what the operator may want to know; never a credential.
     public nonisolated init(
         _ options: Options, access: Access, certificates: CertificateFiles?, reception: any Reception,
-        page: @escaping @LoopActor (HTTPRequest) -> HTTPResponse = { _ in HTTPResponse(HTTPFault(404, "no page here")) },
+        page: @escaping @LoopActor (HTTPRequest) -> HTTPResponse = { _ in HTTPResponse(HTTPFault(404, "no page here"))
+        },
         remark: @escaping @LoopActor (GateRemark) -> Void = { _ in }
     ) {
         self.options = options
@@ -186,7 +187,8 @@ import Net
 
     private func admit(_ descriptor: consuming Descriptor, isWeb: Bool) {
         let now = Boottime.milliseconds()
-        let connection = GateConnection(descriptor, isWeb: isWeb, pings: options.pingsPerSecond, number: counts.connections, now: now)
+        let connection = GateConnection(
+            descriptor, isWeb: isWeb, pings: options.pingsPerSecond, number: counts.connections, now: now)
         makeRoom(for: connection.address.place)
         counts.connections += 1
         counts.open += 1

@@ -176,7 +176,8 @@ struct RFBHandshake: Sendable {
         if offer.types.contains(RFBOffer.challenge) {
             return [.send(Self.four(2))] + choose(RFBOffer.challenge)
         }
-        return stop("RFB 3.3 has no way in that is open", Self.four(0) + Self.reason("a viewer with VeNCrypt is needed"))
+        return stop(
+            "RFB 3.3 has no way in that is open", Self.four(0) + Self.reason("a viewer with VeNCrypt is needed"))
     }
 
     private mutating func takeType(_ chosen: UInt8) -> [Action] {
