@@ -116,7 +116,7 @@ let package = Package(
         tests(
             "Integration",
             [
-                "Delivery", "Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch",
+                "Delivery", "Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Net", "Outbox", "KafkaBed", "lanewatch",
                 "bed-probe",
             ]),
         .executableTarget(

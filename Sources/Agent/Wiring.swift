@@ -132,6 +132,7 @@ import YAML
         hooks.onDurable = { [weak pump] committed in pump?.wake(committed) }
         hooks.onDetection = { [detection] seconds in detection.add(seconds) }
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
+        hooks.onStep = { [weak self] in self?.control?.stepped() }
         hooks.onSuspended = { [weak self] in for feed in self?.feeds ?? [] { feed.resync() } }
         hooks.onReplaced = { [weak self] in self?.keepAnew() }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
