@@ -98,7 +98,10 @@ public final class Capture: Sendable {
     /// black at once, on the caller's thread, under the same lock under which the capture thread writes.
     public func setMask(_ mask: Mask) {
         state.withLock { state in
-            guard mask != state.mask else { return }
+            guard !mask.hidesTheSame(as: state.mask) else {
+                state.mask = mask
+                return
+            }
             let earlier = state.mask
             state.mask = mask
             state.counts.masks += 1
