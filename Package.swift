@@ -78,6 +78,8 @@ let package = Package(
             swiftSettings: strict),
 
         // Never shipped.
+        .systemLibrary(name: "CZlib", path: "Tests/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "RFBClient", dependencies: ["CZlib"], path: "Tests/RFBClient", swiftSettings: strict),
         module("LaneTesting", ["Lane"]),
         .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
         .target(name: "PostgresBed", path: "Tests/PostgresBed", swiftSettings: strict),
@@ -109,8 +111,15 @@ let package = Package(
         tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
         tests("NetTests", ["Net", "Loop", "CLinux", "COpenSSL"]),
         tests("SigningTests", ["Signing"]),
-        tests("ScreenTests", ["Screen", "Loop", "CLinux", "CXCB"]),
-        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "Signing", "CLinux", "COpenSSL", "CVNCServer"]),
+        // A till to watch, driven by lines.
+        .executableTarget(
+            name: "demo-kiosk", dependencies: ["CXCB", "CLinux"], path: "Tests/Kiosk", swiftSettings: strict),
+        tests("ScreenTests", ["Screen", "Lane", "Loop", "CLinux", "CXCB", "demo-kiosk"]),
+        tests(
+            "ViewTests",
+            [
+                "View", "Screen", "Lane", "Loop", "Net", "Signing", "CLinux", "COpenSSL", "CVNCServer", "RFBClient",
+            ]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(

@@ -41,6 +41,11 @@ public struct Mask: Sendable {
 
     public func hidesTheSame(as other: Mask) -> Bool { areas == other.areas }
 
+    /// Whether anything of `rect` is hidden.
+    func hides(_ rect: PixelRect) -> Bool {
+        areas.contains { area in area.rect.map { !$0.intersection(rect).isEmpty } ?? true }
+    }
+
     /// The areas of a screen of that size, clipped to it; where all is hidden, black, there is that one.
     func areas(of size: PixelSize) -> [Area] {
         if hidesAll { return [Area(size.bounds)] }

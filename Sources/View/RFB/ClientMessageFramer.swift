@@ -1,12 +1,12 @@
 /// Cuts what a viewer sends into whole RFB messages, and lets through only those, and only in forms, that a lane's view needs.
 ///
 /// Pure: bytes in pieces of any size go in, whole messages come out, in order. Holds at most one unfinished message
-/// (`mostHeld` bytes). A whole message is never cut by this, so nothing behind it ever waits for the rest of one.
+/// (`mostHeld` bytes), so nothing behind it ever waits for the rest of one.
 ///
 /// | message | what becomes of it |
 /// |---|---|
 /// | SetPixelFormat (0) | true colour of 8, 16 or 32 bits is let through, else refused |
-/// | SetEncodings (2) | only encodings in `RFBEncoding.offered`, in the viewer's order; more than 1024 are refused |
+/// | SetEncodings (2) | only what `RFBEncoding.isOffered`, in the viewer's order; more than 1024 are refused |
 /// | FramebufferUpdateRequest (3) | let through; one of no pixels is dropped |
 /// | KeyEvent (4), PointerEvent (5) | let through |
 /// | ClientCutText (6) | swallowed, as lanes have no clipboard to share; past 16 MiB refused |
@@ -119,7 +119,8 @@ public struct ClientMessageFramer: Sendable {
         for place in stride(from: 4, to: held.count, by: 4) {
             let encoding = Int32(truncatingIfNeeded: number(at: place, 4))
             guard RFBEncoding.isOffered(encoding) else { continue }
-            kept += held[place..<place + 4]
+            let bits = UInt32(bitPattern: RFBEncoding.understood(encoding))
+            kept += (0..<4).map { UInt8(truncatingIfNeeded: bits >> UInt32(24 - 8 * $0)) }
             count += 1
         }
         return [2, 0, UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)] + kept

@@ -21,6 +21,12 @@ public enum RFBEncoding {
         default: false
         }
     }
+
+    /// What to ask the encoder for where a viewer asks for `encoding`: the same, but for compression 0 and 5. At these
+    /// libvncserver sends Tight without zlib, by a mark of TurboVNC's that other viewers take for PNG, or refuse.
+    static func understood(_ encoding: Int32) -> Int32 {
+        encoding == compression.lowerBound || encoding == compression.lowerBound + 5 ? encoding + 1 : encoding
+    }
 }
 
 /// A viewer's pixel format, as SetPixelFormat carries it in 16 bytes. Source: RFC 6143, 7.4.
@@ -80,7 +86,8 @@ public struct PixelFormat: Hashable, Sendable {
             (format.redMax, format.redShift), (format.greenMax, format.greenShift), (format.blueMax, format.blueShift),
         ]
         for (most, shift) in colours {
-            guard most > 0, most & (most &+ 1) == 0, most.trailingBitCount + Int(shift) <= Int(format.bitsPerPixel) else {
+            guard most > 0, most & (most &+ 1) == 0, most.trailingBitCount + Int(shift) <= Int(format.bitsPerPixel)
+            else {
                 throw RFBRefusal(.pixelFormat, "a colour of 0 to \(most) at bit \(shift)")
             }
         }

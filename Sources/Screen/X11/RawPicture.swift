@@ -1,0 +1,132 @@
+import Glibc
+
+/// The screen's pixels as they were last read, and what of a newer piece differs from them.
+///
+/// Four bytes a pixel in memory order blue, green, red, unused. Owned by the capture thread. Never in a core dump: it holds what
+/// masks hide.
+final class RawPicture {
+    /// Pieces are compared in squares of the screen of this many pixels: what did not change is not told on.
+    static let tile = 64
+
+    let size: PixelSize
+    let stride: Int
+    private let base: UnsafeMutableRawPointer
+    private let bytes: Int
+    /// A row that was converted.
+    private var row: [UInt32]
+    /// For each column of tiles the first and last changed row; first is `Int.max` where none did.
+    private var firsts: [Int] = []
+    private var lasts: [Int] = []
+
+    /// - Throws: `unsupported` for a size that is not usable, or without memory.
+    init(size: PixelSize) throws(ScreenError) {
+        guard size.isUsable else { throw ScreenError(.unsupported, "a screen of \(size) pixels cannot be shown") }
+        self.size = size
+        stride = size.width * 4
+        bytes = stride * size.height
+        let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let base, base != MAP_FAILED else {
+            throw ScreenError(.unsupported, "no memory for a screen of \(size) pixels")
+        }
+        _ = madvise(base, bytes, 16)  // MADV_DONTDUMP
+        self.base = base
+        row = []
+    }
+
+    deinit { munmap(base, bytes) }
+
+    func withFrame<R>(_ body: (borrowing RawFrame) -> R) -> R {
+        body(RawFrame(size: size, stride: stride, pixels: base))
+    }
+
+    /// Takes over the pixels of `piece`, which lies within the picture, from `source`: rows of `layout`, one behind the other.
+    /// Calls `changed` with rectangles of whole tiles, clipped to the piece and to the rows that differ.
+    func update(
+        _ piece: PixelRect, from source: UnsafeRawPointer, _ layout: PixelLayout, changed: (PixelRect) -> Void
+    ) {
+        guard size.bounds.contains(piece), !piece.isEmpty else { return }
+        let sourceStride = layout.stride(width: piece.width)
+        let columns = (piece.right - 1) / Self.tile - piece.x / Self.tile + 1
+        var open: [PixelRect] = []
+        var top = piece.y
+        while top < piece.bottom {
+            let bottom = min(piece.bottom, (top / Self.tile + 1) * Self.tile)
+            clear(columns)
+            for y in top..<bottom {
+                compareRow(y, piece, source + (y - piece.y) * sourceStride, layout)
+            }
+            open = joined(open, piece, columns, changed)
+            top = bottom
+        }
+        for rect in open { changed(rect) }
+    }
+
+    private func clear(_ columns: Int) {
+        if firsts.count < columns {
+            firsts = [Int](repeating: Int.max, count: columns)
+            lasts = [Int](repeating: 0, count: columns)
+        }
+        for place in 0..<columns { firsts[place] = Int.max }
+    }
+
+    private func compareRow(_ y: Int, _ piece: PixelRect, _ source: UnsafeRawPointer, _ layout: PixelLayout) {
+        let old = base + y * stride + piece.x * 4
+        guard layout.kind != .direct else { return compareRow(y, piece, source, old) }
+        if row.count < piece.width { row = [UInt32](repeating: 0, count: piece.width) }
+        // Taken out, so that the array is not touched twice at a time.
+        var converted = row
+        row = []
+        converted.withUnsafeMutableBytes {
+            guard let target = $0.baseAddress else { return }
+            layout.convert(source, width: piece.width, to: target)
+            compareRow(y, piece, target, old)
+        }
+        row = converted
+    }
+
+    private func compareRow(_ y: Int, _ piece: PixelRect, _ new: UnsafeRawPointer, _ old: UnsafeMutableRawPointer) {
+        // Most rows of a screen that is compared as a whole are as they were.
+        guard memcmp(new, old, piece.width * 4) != 0 else { return }
+        var (x, column) = (piece.x, 0)
+        while x < piece.right {
+            let end = min(piece.right, (x / Self.tile + 1) * Self.tile)
+            let (offset, count) = ((x - piece.x) * 4, (end - x) * 4)
+            if memcmp(new + offset, old + offset, count) != 0 {
+                memcpy(old + offset, new + offset, count)
+                firsts[column] = min(firsts[column], y)
+                lasts[column] = y
+            }
+            x = end
+            column += 1
+        }
+    }
+
+    /// Puts changed tiles side by side into one rectangle, and rectangles of one width below each other; what cannot grow any
+    /// more goes to `changed`.
+    private func joined(
+        _ above: [PixelRect], _ piece: PixelRect, _ columns: Int, _ changed: (PixelRect) -> Void
+    ) -> [PixelRect] {
+        var found: [PixelRect] = []
+        var column = 0
+        while column < columns {
+            guard firsts[column] != Int.max else {
+                column += 1
+                continue
+            }
+            var (first, last, end) = (firsts[column], lasts[column], column + 1)
+            while end < columns, firsts[end] != Int.max {
+                (first, last) = (min(first, firsts[end]), max(last, lasts[end]))
+                end += 1
+            }
+            let left = max(piece.x, (piece.x / Self.tile + column) * Self.tile)
+            let right = min(piece.right, (piece.x / Self.tile + end) * Self.tile)
+            found.append(PixelRect(x: left, y: first, width: right - left, height: last + 1 - first))
+            column = end
+        }
+        for rect in above {
+            let place = found.firstIndex { $0.x == rect.x && $0.width == rect.width && $0.y == rect.bottom }
+            if let place { found[place] = rect.union(found[place]) } else { changed(rect) }
+        }
+        return found
+    }
+}

@@ -1,0 +1,160 @@
+import CXCB
+import Glibc
+import Loop
+
+/// Pixels from the server: requests are sent in batches that fit the shared memory, and answered in order.
+extension X11Source {
+    /// A piece that was asked for.
+    struct Piece {
+        var rect: PixelRect
+        /// Where in the shared memory it will be.
+        var offset: Int
+        var sequence: UInt32
+    }
+
+    /// Without shared memory a piece is one reply, which XCB holds whole.
+    private static let mostReplyBytes = 256 << 10
+
+    /// More rectangles than this are one to us: asking for each costs more than reading between them.
+    private static let mostRects = 1024
+
+    var bounds: PixelRect { picture.size.bounds }
+
+    /// Reads all of the screen, as on the first look and after another size: all of it counts as changed.
+    func readAll(_ found: inout Damage) throws(ScreenError) {
+        isPictureStale = false
+        damaged = nil
+        // Before the pixels are read: what is drawn from now on is told of anew.
+        subtraction = xcb_damage_subtract(x.raw, damage, 0, 0).sequence
+        try read([bounds]) { _ in }
+        found.add(bounds)
+    }
+
+    /// Reads what was damaged, and adds to `found` what of it is not as it was.
+    ///
+    /// The first rectangle is asked for in one go with the whole of the region: mostly that is all of it.
+    func readDamage(_ found: inout Damage) throws(ScreenError) {
+        guard let first = damaged else { return }
+        damaged = nil
+        let fetch = subtract()
+        let queue = slices([shown(first)])
+        var place = 0
+        let sent = try send(queue, from: &place)
+        let rest = try fetched(fetch).filter { !shown(first).contains($0) }
+        try receive(sent) { found.add($0) }
+        try read(Array(queue[place...]) + rest) { found.add($0) }
+    }
+
+    /// Asks for the damage so far, which is then forgotten by the server, as rectangles.
+    func subtract() -> UInt32 {
+        subtraction = xcb_damage_subtract(x.raw, damage, 0, parts).sequence
+        return xcb_xfixes_fetch_region(x.raw, parts).sequence
+    }
+
+    /// What was subtracted, in the picture's coordinates: at most `Damage.limit` rectangles.
+    func fetched(_ sequence: UInt32) throws(ScreenError) -> [PixelRect] {
+        guard let reply = try x.reply(sequence, as: xcb_xfixes_fetch_region_reply_t.self) else { return [] }
+        let rects = UnsafeBufferPointer(
+            start: xcb_xfixes_fetch_region_rectangles(reply.pointer),
+            count: Int(xcb_xfixes_fetch_region_rectangles_length(reply.pointer)))
+        guard rects.count <= Self.mostRects else { return [shown(PixelRect(reply.value.extents))] }
+        var damage = Damage()
+        for rect in rects { damage.add(shown(PixelRect(rect))) }
+        return damage.rects
+    }
+
+    /// `rect` of the root window as a part of the picture.
+    private func shown(_ rect: PixelRect) -> PixelRect {
+        rect.offset(x: -area.x, y: -area.y).intersection(bounds)
+    }
+
+    /// Brings `rects` of the picture up to date.
+    func read(_ rects: [PixelRect], changed: (PixelRect) -> Void) throws(ScreenError) {
+        let queue = slices(rects)
+        var place = 0
+        while place < queue.count { try receive(send(queue, from: &place), changed: changed) }
+    }
+
+    private var capacity: Int { SharedSegment.bytes }
+
+    /// Cuts what is larger than the shared memory.
+    private func slices(_ rects: [PixelRect]) -> [PixelRect] {
+        let most = segment == nil ? Self.mostReplyBytes : capacity
+        var slices: [PixelRect] = []
+        for rect in rects where !rect.isEmpty {
+            let rows = max(1, most / layout.stride(width: rect.width))
+            var y = rect.y
+            while y < rect.bottom {
+                let height = min(rows, rect.bottom - y)
+                slices.append(PixelRect(x: rect.x, y: y, width: rect.width, height: height))
+                y += height
+            }
+        }
+        return slices
+    }
+
+    /// Asks for as many pieces from `place` on as there is room for.
+    private func send(_ queue: [PixelRect], from place: inout Int) throws(ScreenError) -> [Piece] {
+        var (sent, used): ([Piece], Int) = ([], 0)
+        while place < queue.count {
+            let rect = queue[place]
+            let bytes = layout.stride(width: rect.width) * rect.height
+            guard used + bytes <= capacity else { break }
+            sent.append(Piece(rect: rect, offset: used, sequence: ask(rect, offset: used)))
+            used += (bytes + 63) & ~63
+            place += 1
+        }
+        try x.flush()
+        return sent
+    }
+
+    private func ask(_ rect: PixelRect, offset: Int) -> UInt32 {
+        let (left, top) = (Int16(truncatingIfNeeded: rect.x + area.x), Int16(truncatingIfNeeded: rect.y + area.y))
+        let (width, height) = (UInt16(truncatingIfNeeded: rect.width), UInt16(truncatingIfNeeded: rect.height))
+        let format = UInt8(XCB_IMAGE_FORMAT_Z_PIXMAP.rawValue)
+        guard let segment else {
+            return xcb_get_image(x.raw, format, x.root, left, top, width, height, ~0).sequence
+        }
+        return xcb_shm_get_image(
+            x.raw, x.root, left, top, width, height, ~0, format, segment.id, UInt32(offset)
+        ).sequence
+    }
+
+    private func receive(_ sent: [Piece], changed: (PixelRect) -> Void) throws(ScreenError) {
+        for piece in sent {
+            let isRead = try segment == nil ? receiveReply(piece, changed) : receiveShared(piece, changed)
+            tally.pieces += 1
+            tally.pixelsRead += piece.rect.area
+            guard !isRead else {
+                refusals = 0
+                continue
+            }
+            // Mostly the screen has just become smaller than what was asked for: look at its size, and read all anew.
+            tally.piecesRefused += 1
+            refusals += 1
+            isAreaStale = true
+            isPictureStale = true
+            guard refusals < Self.mostRefusals else {
+                throw ScreenError(.unreachable, "\(x.address.sentence) does not give its picture")
+            }
+        }
+    }
+
+    private func receiveShared(_ piece: Piece, _ changed: (PixelRect) -> Void) throws(ScreenError) -> Bool {
+        let reply = try x.reply(piece.sequence, as: xcb_shm_get_image_reply_t.self)
+        let bytes = layout.stride(width: piece.rect.width) * piece.rect.height
+        guard let reply, let segment, Int(reply.value.size) == bytes else { return false }
+        picture.update(piece.rect, from: segment.memory + piece.offset, layout, changed: changed)
+        return true
+    }
+
+    private func receiveReply(_ piece: Piece, _ changed: (PixelRect) -> Void) throws(ScreenError) -> Bool {
+        let reply = try x.reply(piece.sequence, as: xcb_get_image_reply_t.self)
+        let bytes = layout.stride(width: piece.rect.width) * piece.rect.height
+        guard let reply, Int(xcb_get_image_data_length(reply.pointer)) >= bytes,
+            let pixels = xcb_get_image_data(reply.pointer)
+        else { return false }
+        picture.update(piece.rect, from: pixels, layout, changed: changed)
+        return true
+    }
+}

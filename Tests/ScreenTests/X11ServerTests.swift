@@ -1,0 +1,239 @@
+import CLinux
+import CXCB
+import Foundation
+import Testing
+
+@testable import Screen
+
+/// Servers that change, go, stand still, do not let us in, or lie.
+@Suite(.serialized) struct X11ServerTests {
+    private func milliseconds(_ body: () throws -> Void) rethrows -> Int {
+        let start = DispatchTime.now().uptimeNanoseconds
+        try body()
+        return Int((DispatchTime.now().uptimeNanoseconds - start) / 1_000_000)
+    }
+
+    private func code(_ body: () throws -> Void) -> ScreenError.Code? {
+        do { try body() } catch let error as ScreenError { return error.code } catch {}
+        return nil
+    }
+
+    @Test func anotherSizeIsFollowed() throws {
+        let bed = try X11Bed("800x600x24")
+        let painter = try X11Painter(bed.display)
+        let source = try X11Source(bed.screen)
+        try source.lookUntilQuiet()
+        for (size, arguments) in [
+            (PixelSize(width: 640, height: 480), ["--fb", "640x480"]),
+            (PixelSize(width: 800, height: 600), ["--fb", "800x600"]),
+            (PixelSize(width: 321, height: 203), ["--fb", "321x203"]),
+        ] {
+            try bed.run("xrandr", ["--output", "screen", "--off"])
+            try bed.run("xrandr", arguments)
+            let change = try source.lookUntilQuiet()
+            #expect(change.size == size)
+            #expect(source.size == size)
+            #expect(change.damage.rects.contains(size.bounds))
+            painter.fill(PixelRect(x: 5, y: 6, width: 7, height: 8), 0xff8800)
+            painter.synchronise()
+            try source.lookUntilQuiet()
+            #expect(source.pixels == painter.pixels(size))
+        }
+    }
+
+    @Test func aTurnedScreenIsFollowed() throws {
+        let bed = try X11Bed("800x600x24")
+        let painter = try X11Painter(bed.display)
+        let source = try X11Source(bed.screen)
+        try source.lookUntilQuiet()
+        try bed.run("xrandr", ["--output", "screen", "--rotate", "left"])
+        let change = try source.lookUntilQuiet()
+        let turned = PixelSize(width: 600, height: 800)
+        #expect(change.size == turned)
+        painter.fill(PixelRect(x: 500, y: 700, width: 50, height: 50), 0x00ff00)
+        painter.synchronise()
+        try source.lookUntilQuiet()
+        #expect(source.pixels == painter.pixels(turned))
+        #expect(source.pixels[700 * 600 + 500] == 0x00ff00)
+    }
+
+    @Test func sizesThatChangeWhileItIsReadEndPixelEqual() throws {
+        let bed = try X11Bed("800x600x24")
+        let painter = try X11Painter(bed.display)
+        let source = try X11Source(bed.screen)
+        _ = try source.look()
+        try bed.run("xrandr", ["--output", "screen", "--off"])
+        for round in 0..<60 {
+            let size = PixelSize(width: 300 + Int.random(in: 0..<500), height: 200 + Int.random(in: 0..<400))
+            // Straight, so that looks fall in between as they will.
+            xcb_randr_set_screen_size(painter.raw, painter.root, UInt16(size.width), UInt16(size.height), 200, 150)
+            for _ in 0..<5 {
+                painter.fill(
+                    PixelRect(x: Int.random(in: 0..<700), y: Int.random(in: 0..<500), width: 90, height: 90),
+                    UInt32.random(in: 0..<1 << 24))
+            }
+            if round % 3 != 0 { _ = try source.look() }
+        }
+        painter.synchronise()
+        try source.lookUntilQuiet()
+        #expect(source.pixels == painter.pixels(source.size))
+    }
+
+    @Test func aServerThatDiesAndComesBackIsFound() throws {
+        let bed = try X11Bed()
+        let source = try X11Source(bed.screen)
+        try source.lookUntilQuiet()
+        bed.stop()
+        #expect(code { for _ in 0..<3 { _ = try source.look() } } == .unreachable)
+        #expect(code { _ = try X11Source(bed.screen) } == .unreachable)
+        try bed.start()
+        let again = try X11Source(bed.screen)
+        let painter = try X11Painter(bed.display)
+        painter.fill(PixelRect(x: 1, y: 2, width: 3, height: 4), 0xabcdef)
+        painter.synchronise()
+        try again.lookUntilQuiet()
+        #expect(again.pixels == painter.pixels(again.size))
+    }
+
+    @Test func aFrozenServerHoldsNobody() throws {
+        let bed = try X11Bed()
+        let painter = try X11Painter(bed.display)
+        let patience = X11Patience(connecting: 300_000_000, local: 300_000_000, remote: 300_000_000)
+        let source = try X11Source(bed.screen, patience: patience, sharing: [.descriptor])
+        try source.lookUntilQuiet()
+        painter.fill(PixelRect(x: 1, y: 2, width: 3, height: 4), 0xabcdef)
+        painter.synchronise()
+        bed.freeze()
+        defer { bed.thaw() }
+        // Generously: the bound is 300 ms each, and the machine may be busy.
+        let looking = milliseconds { #expect(code { _ = try source.look() } == .unreachable) }
+        #expect(looking < 5000)
+        let connecting = milliseconds {
+            #expect(code { _ = try X11Connection(bed.screen, patience: patience) } == .unreachable)
+        }
+        #expect(connecting < 5000)
+    }
+
+    @Test func nobodyThereIsSaidWithTheWayOut() throws {
+        let nobody = #expect(throws: ScreenError.self) { _ = try X11Source(X11Screen(display: ":54321")) }
+        #expect(nobody?.code == .unreachable)
+        #expect(nobody?.description.contains("is the X server running?") == true)
+        let noName = #expect(throws: ScreenError.self) { _ = try X11Source(X11Screen(display: "nonsense")) }
+        #expect(noName?.description.contains("expected one such as \":0\"") == true)
+        let bed = try X11Bed()
+        var screen = bed.screen
+        screen.output = "HDMI-9"
+        let noOutput = #expect(throws: ScreenError.self) { _ = try X11Source(screen) }
+        #expect(noOutput?.code == .unsupported)
+        #expect(noOutput?.description.contains("it has: screen") == true)
+    }
+
+    @Test func theAuthorityFileLetsIn() throws {
+        let secret = (0..<16).map { UInt8($0 * 7 + 1) }
+        func file(_ cookie: [UInt8]) throws -> String {
+            let path = NSTemporaryDirectory() + "lanewatch-authority-\(UUID().uuidString)"
+            func text(_ bytes: [UInt8]) -> [UInt8] { [0, UInt8(bytes.count)] + bytes }
+            // The family that fits every address.
+            let bytes = [0xff, 0xff] + text([]) + text([]) + text(Array("MIT-MAGIC-COOKIE-1".utf8)) + text(cookie)
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            return path
+        }
+        let right = try file(secret)
+        let wrong = try file(secret.map { $0 ^ 1 })
+        defer { for path in [right, wrong] { unlink(path) } }
+        let bed = try X11Bed(arguments: ["-auth", right])
+        var screen = bed.screen
+        screen.authority = right
+        _ = try X11Source(screen).look()
+        screen.authority = wrong
+        let refused = #expect(throws: ScreenError.self) { _ = try X11Source(screen) }
+        #expect(refused?.code == .refused)
+        #expect(refused?.description.contains("authority") == true)
+        screen.authority = "/nonexistent/authority"
+        let missing = #expect(throws: ScreenError.self) { _ = try X11Source(screen) }
+        #expect(missing?.code == .refused)
+        #expect(missing?.description.contains("/nonexistent/authority") == true)
+    }
+
+    @Test func changesThatNoDamageToldOfAreFound() throws {
+        let bed = try X11Bed()
+        let painter = try X11Painter(bed.display)
+        painter.fill(PixelRect(x: 0, y: 0, width: 640, height: 480), 0x101010)
+        painter.synchronise()
+        let source = try X11Source(bed.screen)
+        try source.lookUntilQuiet()
+        try FramebufferFile(bed.folder).fill(PixelRect(x: 200, y: 100, width: 10, height: 20), 0xff0000)
+        #expect(try source.lookUntilQuiet().damage.isEmpty)
+        source.clock = CompareClock(now: Self.now() - CompareClock.atRest)
+        let change = try source.look()
+        #expect(change.damage.bounds == PixelRect(x: 192, y: 100, width: 64, height: 20))
+        #expect(source.pixels == painter.pixels(source.size))
+        #expect(source.counts.lies == 1)
+        // From now on it looks often by itself.
+        #expect((source.nextLook ?? .max) - Self.now() <= CompareClock.afterLies)
+        let deadline = Self.now() + 10_000_000_000
+        try FramebufferFile(bed.folder).fill(PixelRect(x: 0, y: 0, width: 5, height: 5), 0x00ff00)
+        var found = Damage()
+        while found.isEmpty, Self.now() < deadline {
+            let wait = max(0, (source.nextLook ?? 0) - Self.now()) / 1_000_000 + 1
+            usleep(UInt32(wait) * 1000)
+            found.add(try source.look().damage)
+        }
+        #expect(found.bounds == PixelRect(x: 0, y: 0, width: 64, height: 5))
+    }
+
+    @Test func anHonestServerIsNotCalledALiar() throws {
+        let bed = try X11Bed()
+        let source = try X11Source(bed.screen)
+        try source.lookUntilQuiet()
+        // Draws while the compares run.
+        let display = bed.display
+        let drawing = Thread {
+            guard let painter = try? X11Painter(display) else { return }
+            for _ in 0..<3000 {
+                painter.fill(
+                    PixelRect(x: Int.random(in: 0..<600), y: Int.random(in: 0..<440), width: 30, height: 30),
+                    UInt32.random(in: 0..<1 << 24))
+                painter.synchronise()
+            }
+        }
+        drawing.start()
+        while !drawing.isFinished {
+            source.clock = CompareClock(now: Self.now() - CompareClock.atRest)
+            _ = try source.look()
+        }
+        #expect(source.counts.compares > 20)
+        #expect(source.counts.lies == 0)
+        let painter = try X11Painter(bed.display)
+        try source.lookUntilQuiet()
+        #expect(source.pixels == painter.pixels(source.size))
+    }
+
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}
+
+/// The server's picture as a file, drawn into behind its back. Source: XWDFile.h.
+private struct FramebufferFile {
+    let path: String
+    init(_ folder: String) { path = folder + "/Xvfb_screen0" }
+
+    func fill(_ rect: PixelRect, _ colour: UInt32) throws {
+        let raw = open(path, O_RDWR)
+        defer { close(raw) }
+        func field(_ number: Int) -> Int {
+            var word: UInt32 = 0
+            pread(raw, &word, 4, off_t(number * 4))
+            return Int(UInt32(bigEndian: word))
+        }
+        let start = field(0) + field(19) * 12
+        let row = [UInt32](repeating: colour, count: rect.width)
+        for y in rect.y..<rect.bottom {
+            let wrote = pwrite(raw, row, rect.width * 4, off_t(start + y * field(12) + rect.x * 4))
+            try #require(wrote == rect.width * 4)
+        }
+    }
+}
