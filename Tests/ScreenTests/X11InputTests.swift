@@ -163,6 +163,28 @@ import Testing
         #expect(input.counts.isBalanced)
     }
 
+    @Test func whatAFrozenServerStillHoldsIsReleasedWhenItGoesOn() throws {
+        let bed = try X11Bed()
+        let painter = try X11Painter(bed.display)
+        let input = X11Input(bed.screen)
+        let session = input.begin()
+        session.key(0xffe3, isDown: true)
+        session.pointer(x: 1, y: 1, buttons: 1)
+        painter.settle { painter.keysDown.count == 1 && painter.pointer.mask & 0x100 != 0 }
+        bed.freeze()
+        session.key(0x61, isDown: true)
+        #expect(input.fault != nil)
+        session.end()
+        bed.thaw()
+        painter.settle { painter.keysDown.count == 1 }
+        let next = input.begin()
+        for _ in 0..<1000 where input.fault != nil {
+            next.pointer(x: 5, y: 5, buttons: 0)
+            usleep(20_000)
+        }
+        painter.settle { painter.keysDown.isEmpty && painter.pointer.mask & 0x1f00 == 0 }
+    }
+
     @Test func aServerThatComesBackIsUsedAgain() throws {
         let bed = try X11Bed()
         let input = X11Input(bed.screen)

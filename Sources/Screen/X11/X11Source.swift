@@ -116,7 +116,7 @@ public final class X11Source: FrameSource {
             // What came in between the replies: the socket will not tell of it again.
             readEvents(reading: false)
         }
-        if x.isLocal, !hasWork, Boottime.monotonicNanoseconds() >= clock.next {
+        if x.isLocal, !isAreaStale, !isPictureStale, Boottime.monotonicNanoseconds() >= clock.next {
             try compare(&change.damage)
             readEvents(reading: false)
         }
