@@ -40,7 +40,7 @@ extension X11Source {
         let queue = slices([shown(first)])
         var place = 0
         let sent = try send(queue, from: &place)
-        let rest = try fetched(fetch).filter { !shown(first).contains($0) }
+        let rest = try fetched(fetch, isSent: true).filter { !shown(first).contains($0) }
         try receive(sent) { found.add($0) }
         try read(Array(queue[place...]) + rest) { found.add($0) }
     }
@@ -52,8 +52,9 @@ extension X11Source {
     }
 
     /// What was subtracted, in the picture's coordinates: at most `Damage.limit` rectangles.
-    func fetched(_ sequence: UInt32) throws(ScreenError) -> [PixelRect] {
-        guard let reply = try x.reply(sequence, as: xcb_xfixes_fetch_region_reply_t.self) else { return [] }
+    func fetched(_ sequence: UInt32, isSent: Bool = false) throws(ScreenError) -> [PixelRect] {
+        let reply = try x.reply(sequence, as: xcb_xfixes_fetch_region_reply_t.self, isSent: isSent)
+        guard let reply else { return [] }
         let rects = UnsafeBufferPointer(
             start: xcb_xfixes_fetch_region_rectangles(reply.pointer),
             count: Int(xcb_xfixes_fetch_region_rectangles_length(reply.pointer)))
@@ -141,7 +142,7 @@ extension X11Source {
     }
 
     private func receiveShared(_ piece: Piece, _ changed: (PixelRect) -> Void) throws(ScreenError) -> Bool {
-        let reply = try x.reply(piece.sequence, as: xcb_shm_get_image_reply_t.self)
+        let reply = try x.reply(piece.sequence, as: xcb_shm_get_image_reply_t.self, isSent: true)
         let bytes = layout.stride(width: piece.rect.width) * piece.rect.height
         guard let reply, let segment, Int(reply.value.size) == bytes else { return false }
         picture.update(piece.rect, from: segment.memory + piece.offset, layout, changed: changed)
@@ -149,7 +150,7 @@ extension X11Source {
     }
 
     private func receiveReply(_ piece: Piece, _ changed: (PixelRect) -> Void) throws(ScreenError) -> Bool {
-        let reply = try x.reply(piece.sequence, as: xcb_get_image_reply_t.self)
+        let reply = try x.reply(piece.sequence, as: xcb_get_image_reply_t.self, isSent: true)
         let bytes = layout.stride(width: piece.rect.width) * piece.rect.height
         guard let reply, Int(xcb_get_image_data_length(reply.pointer)) >= bytes,
             let pixels = xcb_get_image_data(reply.pointer)
