@@ -7,6 +7,8 @@ PREFIX ?= /usr
 KAFKA_TESTS := RealKafka
 # Where tests put the messages that they have read, for public validators.
 RECORDS := $(CURDIR)/.build/records
+# The tests that were built, without a package manager that locks the folder: two verbs may run at once.
+TESTS := .build/debug/lanewatchPackageTests.xctest --testing-library swift-testing
 
 .PHONY: help setup demo build release test unit test-kafka test-librdkafka faults scenarios bench fuzz format check docs generate release-schemas install clean
 
@@ -38,9 +40,9 @@ unit: ## Run the unit tests alone
 test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=folder with its libs/)
 	@test -n "$(KAFKA_HOME)" || { echo "make test-kafka needs KAFKA_HOME=a folder with the libs/ of an Apache Kafka, 3.9 or 4" >&2; exit 2; }
 	$(SWIFT_BUILD) --build-tests
-	rm -rf $(RECORDS)
-	KAFKA_HOME="$(abspath $(KAFKA_HOME))" LANEWATCH_RECORDS=$(RECORDS) swift test --no-parallel --skip-build --filter $(KAFKA_TESTS)
-	scripts/check-records $(RECORDS)
+	rm -rf $(RECORDS)-kafka
+	KAFKA_HOME="$(abspath $(KAFKA_HOME))" LANEWATCH_RECORDS=$(RECORDS)-kafka $(TESTS) --no-parallel --filter $(KAFKA_TESTS)
+	scripts/check-records $(RECORDS)-kafka
 
 # Of `make faults`: an option for each variable that is set.
 FAULTS := $(if $(ROWS),--rows "$(ROWS)") $(if $(TIMES),--times $(TIMES)) $(if $(MINUTES),--minutes $(MINUTES)) \
@@ -50,9 +52,9 @@ faults: ## Harm the agent on a real Kafka and count what arrived (KAFKA_HOME=…
 	@test -n "$(KAFKA_HOME)" || { echo "make faults needs KAFKA_HOME=a folder with the libs/ of an Apache Kafka, 3.9 or 4" >&2; exit 2; }
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
 	$(SWIFT_BUILD) --product faults
-	rm -rf $(RECORDS)
-	KAFKA_HOME="$(abspath $(KAFKA_HOME))" LANEWATCH_RECORDS=$(RECORDS) .build/debug/faults --lanewatch .build-release/release/lanewatch $(FAULTS)
-	test ! -d $(RECORDS) || scripts/check-records $(RECORDS)
+	rm -rf $(RECORDS)-faults
+	KAFKA_HOME="$(abspath $(KAFKA_HOME))" LANEWATCH_RECORDS=$(RECORDS)-faults .build/debug/faults --lanewatch .build-release/release/lanewatch $(FAULTS)
+	test ! -d $(RECORDS)-faults || scripts/check-records $(RECORDS)-faults
 
 test-librdkafka: setup ## Run the tests of delivery with newer versions of librdkafka (VERSIONS="2.16.1" or --newest; KAFKA_HOME too)
 	$(if $(KAFKA_HOME),KAFKA_HOME="$(abspath $(KAFKA_HOME))") scripts/test-librdkafka $(VERSIONS)

@@ -19,7 +19,9 @@ let package = Package(
     products: [
         .executable(name: "lanewatch", targets: ["lanewatch"]),
         // For Benchmarks/, which is a package of its own.
-        .library(name: "LanewatchParts", targets: ["Lane", "Rules", "Loop", "Outbox", "Kafka", "Delivery", "Agent"]),
+        .library(
+            name: "LanewatchParts",
+            targets: ["Lane", "Rules", "Loop", "Net", "Outbox", "Kafka", "Delivery", "View", "Agent"]),
     ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
@@ -58,7 +60,7 @@ let package = Package(
         module("Net", ["Loop", "CLinux", "COpenSSL"]),
         module("Signing", ["COpenSSL"]),
         module("Screen", ["Lane", "Loop", "CLinux", "CXCB", "CXKBCommon"]),
-        module("View", ["Lane", "Loop", "Net", "Screen", "CLinux", "CVNCServer"]),
+        module("View", ["Lane", "Loop", "Net", "Signing", "Screen", "CLinux", "CVNCServer"]),
         module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(
@@ -76,6 +78,8 @@ let package = Package(
             swiftSettings: strict),
 
         // Never shipped.
+        .systemLibrary(name: "CZlib", path: "Tests/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "RFBClient", dependencies: ["CZlib"], path: "Tests/RFBClient", swiftSettings: strict),
         module("LaneTesting", ["Lane"]),
         .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
         .target(name: "PostgresBed", path: "Tests/PostgresBed", swiftSettings: strict),
@@ -105,19 +109,23 @@ let package = Package(
         tests("FaultsTests", ["FaultParts"]),
         tests("ConsumerTests", ["PostgresBed", "KafkaBed", "outbox-probe"], resources: ["lanes.py", "faulty.py"]),
         tests("VerifyTests", ["Verify", "Lane", "LaneTesting"]),
-        tests("NetTests", ["Net", "Loop", "CLinux"]),
+        tests("NetTests", ["Net", "Loop", "CLinux", "COpenSSL"]),
         tests("SigningTests", ["Signing"]),
         // A till to watch, driven by lines.
         .executableTarget(
             name: "demo-kiosk", dependencies: ["CXCB", "CLinux"], path: "Tests/Kiosk", swiftSettings: strict),
-        tests("ScreenTests", ["Screen", "Loop", "CLinux", "CXCB", "demo-kiosk"]),
-        tests("ViewTests", ["View", "Screen", "Lane", "Loop", "Net", "CLinux", "CVNCServer"]),
+        tests("ScreenTests", ["Screen", "Lane", "Loop", "CLinux", "CXCB", "demo-kiosk"]),
+        tests(
+            "ViewTests",
+            [
+                "View", "Screen", "Lane", "Loop", "Net", "Signing", "CLinux", "COpenSSL", "CVNCServer", "RFBClient",
+            ]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),
         tests(
             "Integration",
             [
-                "Delivery", "Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Outbox", "KafkaBed", "lanewatch",
+                "Delivery", "Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Net", "Outbox", "KafkaBed", "lanewatch",
                 "bed-probe",
             ]),
         .executableTarget(

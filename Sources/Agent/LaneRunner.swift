@@ -28,6 +28,8 @@ import Rules
         public var onRunaway: @LoopActor () -> Void = {}
         /// The rule set on trial has been watched long enough.
         public var onProven: @LoopActor () -> Void = {}
+        /// The engine made a step, or took other rules: its states may be others.
+        public var onStep: @LoopActor () -> Void = {}
         /// The outbox was damaged and begun anew; what is kept in it besides signals and messages is to be kept again.
         public var onReplaced: @LoopActor () -> Void = {}
         /// The outbox cannot go on; the agent should end and be started again.
@@ -257,6 +259,7 @@ import Rules
     }
 
     func afterStep() {
+        hooks.onStep()
         tellLimits()
         reportLaneState()
         armDeadline()

@@ -132,6 +132,7 @@ import YAML
         hooks.onDurable = { [weak pump] committed in pump?.wake(committed) }
         hooks.onDetection = { [detection] seconds in detection.add(seconds) }
         hooks.onOverflowOver = { [weak self] kind in self?.feeds.first { $0.kind == kind }?.resync() }
+        hooks.onStep = { [weak self] in self?.control?.stepped() }
         hooks.onSuspended = { [weak self] in for feed in self?.feeds ?? [] { feed.resync() } }
         hooks.onReplaced = { [weak self] in self?.keepAnew() }
         hooks.onBroken = { [weak self] error in self?.hooks.onBroken?("\(error)") }
@@ -309,12 +310,12 @@ import YAML
     public func reload() async -> Bool {
         await pump?.renewCredentials()
         let (paths, trust, identity, localTime) = (configuration.ruleFiles, trust, configuration.identity, localTime)
-        let (loaded, table, diagnostics) = await Task.detached {
+        let (loaded, table, diagnostics) = await onOwnThread(name: "reload") {
             let (loaded, diagnostics) = RuleFiles.load(
                 paths, trust: trust, at: WallInstant(milliseconds: Boottime.wallMilliseconds()))
             let table = loaded.map { RuleTable($0.set, lane: identity, localTime: localTime) }
             return (loaded, table, diagnostics)
-        }.value
+        }
         for diagnostic in diagnostics { log(Self.notice(of: diagnostic)) }
         guard let loaded, let table, let runner, !isStopped else {
             refuseReload("the new rules are refused; the old ones stay")

@@ -2,6 +2,7 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -42,6 +43,12 @@ static inline int lw_peer_credentials(int fd, struct lw_peer_credentials *out) {
 }
 
 static inline int lw_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+
+// Bytes of a TCP socket that the peer has not acknowledged, those not sent included; -1 where it is none. Source: tcp(7), SIOCOUTQ.
+static inline int lw_unsent_bytes(int fd) {
+  int count = 0;
+  return ioctl(fd, TIOCOUTQ, &count) == 0 ? count : -1;
+}
 
 // Names the calling thread, as `ps -L` shows it; cut to 15 bytes. Source: prctl(2), PR_SET_NAME.
 static inline void lw_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

@@ -13,8 +13,8 @@ public enum ProducerDefaults {
             "enable.gapless.guarantee": "true",
             // The outbox decides what is late: with any limit the oldest fail while younger ones go out.
             "message.timeout.ms": "0",
-            // A group that is handed over goes out in one request or two: see docs/decisions/0011-linger.md.
-            "linger.ms": "0.5",
+            // Until a group is handed over whole; then it is pushed, and nothing waits. See docs/decisions/0011-linger.md.
+            "linger.ms": "1",
             "queue.buffering.max.messages": "2000",
             "queue.buffering.max.kbytes": "8192",
             "batch.num.messages": "500",

@@ -59,7 +59,7 @@ extension Pump {
     public func renewCredentials(gently: Bool = true) async -> Bool {
         guard let read = configuration.credentials, !isReadingCredentials else { return false }
         isReadingCredentials = true
-        let found = await Task.detached { read() }.value
+        let found = await onOwnThread(name: "credentials", read)
         isReadingCredentials = false
         guard state == .running, let found, found.mark != credentialsMark else { return false }
         use(found)
@@ -71,7 +71,7 @@ extension Pump {
 
     /// Takes the credentials as they are now, before a producer is made; where they cannot be read, those of before.
     func readCredentials() async {
-        guard let read = configuration.credentials, let found = await Task.detached(operation: { read() }).value else {
+        guard let read = configuration.credentials, let found = await onOwnThread(name: "credentials", read) else {
             return
         }
         use(found)

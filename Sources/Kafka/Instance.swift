@@ -26,10 +26,12 @@ actor Instance {
         return TopicState(of: topic, asking: pointer.raw, within: milliseconds)
     }
 
-    /// Ends the instance: waits for its threads. Topic handles and queues must have been given back.
-    func destroy() {
+    /// Ends the instance: waits for its threads, and for `push`, which has done its work. Topic handles and queues must have been
+    /// given back.
+    func destroy(after push: Push? = nil) {
         guard !isDestroyed else { return }
         isDestroyed = true
+        push?.end()
         rd_kafka_destroy(pointer.raw)
     }
 }

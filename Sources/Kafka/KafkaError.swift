@@ -40,6 +40,12 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
 
     init(_ code: rd_kafka_resp_err_t, isFatal: Bool = false) { self.init(code: code.rawValue, isFatal: isFatal) }
 
+    /// No broker answered for the message: librdkafka takes it for delivered because a later one was acknowledged, which only holds
+    /// where the broker refuses what is out of sequence. Source: rd_kafka_dr_implicit_ack, which gives no offset.
+    static let unproven = KafkaError(
+        code: RD_KAFKA_RESP_ERR__INCONSISTENT.rawValue,
+        "no broker acknowledged the message itself, a later one only: it is sent again")
+
     /// The number's name, as documents and broker logs write it: `MSG_SIZE_TOO_LARGE`, `_ALL_BROKERS_DOWN`.
     public var name: String {
         guard let name = rd_kafka_err2name(rd_kafka_resp_err_t(rawValue: code)) else { return String(code) }

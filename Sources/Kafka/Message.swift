@@ -50,7 +50,7 @@ public struct Message: Sendable {
 public struct DeliveryReport: Sendable {
     /// As it was given to `Producer.send`.
     public var opaque: UInt64
-    /// Nil: the brokers have it, in as many replicas as the topic asks for.
+    /// Nil: the brokers have it, in as many replicas as the topic asks for, and said so of this message.
     public var error: KafkaError?
     /// Whether a broker may have it although an error came.
     public var isPossiblyPersisted: Bool

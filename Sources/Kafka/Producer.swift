@@ -8,6 +8,11 @@ import Loop
 /// After use it must be closed by `close()`. A fatal error leaves an instance of no use: close it and make another.
 @LoopActor public final class Producer {
     private let instance: Instance
+    private let push: Push?
+    /// As many messages are sent at once without a push.
+    private let fullBatch: Int
+    /// `acks` is not 0.
+    private let asksForAnswers: Bool
     private let queue: OpaquePointer
     private let wake: Descriptor
     private let sink: @LoopActor (ProducerEvent) -> Void
@@ -56,6 +61,11 @@ import Loop
         }
         rd_kafka_set_log_queue(handle.raw, queue)
         self.instance = Instance(handle)
+        // With nothing to linger for there is nothing to push.
+        let isLingering = configuration["linger.ms"].flatMap { Double($0) } ?? 5 > 0
+        push = isLingering ? Push(handle) : nil
+        asksForAnswers = !["acks", "request.required.acks"].contains { configuration[$0] == "0" }
+        fullBatch = configuration["batch.num.messages"].flatMap { Int($0) } ?? 10_000
         self.queue = queue
         self.wake = Descriptor(owning: wake)
         self.sink = sink
@@ -86,8 +96,8 @@ import Loop
     /// Hands `messages` over, in order, until one is not taken. Their reports come later, each with what `opaque` gave for its
     /// place, however they end.
     ///
-    /// The sending thread wakes with the first: what takes long is done before it for all of them, so that they are sent
-    /// together and not in a dozen requests.
+    /// The sending thread wakes with the first: what takes long is done before it for all of them, and it is told when all are
+    /// there (`Push`), so that they are sent together and not in a dozen requests.
     /// - Returns: how many were taken, and what was wrong with the one behind them; see `send`.
     public func send(
         _ messages: [Message], opaque: (Int) -> UInt64
@@ -98,10 +108,12 @@ import Loop
             do throws(KafkaError) { try send(messages[place], headers[place], opaque(place)) } catch {
                 // Headers are taken over only where produceva succeeds.
                 for left in headers[place...] { if let left { rd_kafka_headers_destroy(left) } }
+                if place > 0 { push?.push() }
                 return (place, error)
             }
             outstanding += 1
         }
+        if messages.count < fullBatch { push?.push() }
         return (messages.count, nil)
     }
 
@@ -204,8 +216,8 @@ import Loop
         release()
         wakeWaiters()
         isEnding = true
-        Task { [instance] in
-            await instance.destroy()
+        Task { [instance, push] in
+            await instance.destroy(after: push)
             isEnding = false
             wakeWaiters()
         }
@@ -225,7 +237,7 @@ import Loop
     isolated deinit {
         guard !isClosed else { return }
         release()
-        Task { [instance] in await instance.destroy() }
+        Task { [instance, push] in await instance.destroy(after: push) }
     }
 
     private var isEnding = false
@@ -290,10 +302,12 @@ import Loop
         reports.reserveCapacity(rd_kafka_event_message_count(event))
         while let message = rd_kafka_event_message_next(event) {
             let code = message.pointee.err
+            // Whoever wants no acknowledgement gets no offset.
+            let isUnproven = asksForAnswers && message.pointee.offset == Int64(RD_KAFKA_OFFSET_INVALID)
             reports.append(
                 DeliveryReport(
                     opaque: UInt64(UInt(bitPattern: message.pointee._private)),
-                    error: code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaError(code),
+                    error: code != RD_KAFKA_RESP_ERR_NO_ERROR ? KafkaError(code) : isUnproven ? .unproven : nil,
                     isPossiblyPersisted: rd_kafka_message_status(message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED,
                     partition: message.pointee.partition, offset: message.pointee.offset))
         }

@@ -75,8 +75,8 @@ public final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
 }
 
 /// Starts a detached thread with all signals blocked: they are read by the process's one signalfd. `name` shows in
-/// `ps -L`; at most 15 bytes.
-public func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
+/// `ps -L`; at most 15 bytes. `stackBytes` is address space; memory is only what of it is used.
+public func startThread(name: String, stackBytes: Int = 1 << 20, _ body: @escaping @Sendable () -> Void) {
     final class Context: Sendable {
         let name: String
         let body: @Sendable () -> Void
@@ -93,7 +93,7 @@ public func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    pthread_attr_setstacksize(&attributes, 1 << 20)
+    pthread_attr_setstacksize(&attributes, stackBytes)
     defer { pthread_attr_destroy(&attributes) }
     var thread = pthread_t()
     // Retained once here, released once by the thread: pthread_create(3) hands the pointer over.
@@ -108,4 +108,14 @@ public func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
             return nil
         }, context.toOpaque())
     precondition(code == 0, "no thread: \(SystemError.text(of: code))")
+}
+
+/// Runs `body`, which blocks or takes long, on a thread of its own that ends with it, and gives what it gave.
+///
+/// For what happens now and then. The cooperative pool is not for that: it must not block, and on Linux its first use starts a
+/// thread that wakes every second from then on. The caller stays on its actor: whoever is on none goes through the pool.
+public func onOwnThread<Value: Sendable>(
+    name: String, isolation: isolated (any Actor)? = #isolation, _ body: @escaping @Sendable () -> Value
+) async -> Value {
+    await withCheckedContinuation { done in startThread(name: name) { done.resume(returning: body()) } }
 }

@@ -21,6 +21,10 @@ public struct HTTPResponse: Hashable, Sendable {
     public init(_ fault: HTTPFault) {
         self.init(status: fault.status, body: Array((fault.reason + "\n").utf8))
         if fault.status == 405 { fields.append(HTTPRequest.Field(name: "allow", value: "GET, HEAD")) }
+        if fault.status == 426 {
+            fields.append(HTTPRequest.Field(name: "upgrade", value: "websocket"))
+            fields.append(HTTPRequest.Field(name: "sec-websocket-version", value: "13"))
+        }
         if fault.status == 429 || fault.status == 503 {
             fields.append(HTTPRequest.Field(name: "retry-after", value: "1"))
         }
@@ -28,12 +32,17 @@ public struct HTTPResponse: Hashable, Sendable {
 
     /// As it goes over the wire; without the body for a HEAD. `now` is Unix time in seconds.
     func bytes(isHead: Bool, keepsAlive: Bool, now: Int) -> [UInt8] {
+        head(keepsAlive: keepsAlive, now: now) + (isHead ? [] : body)
+    }
+
+    /// All that stands before the body, the empty line included. `now` is Unix time in seconds.
+    public func head(keepsAlive: Bool, now: Int) -> [UInt8] {
         var head = "HTTP/1.1 \(status) \(Self.reason(status))\r\n"
         head += "date: \(Self.date(now))\r\n"
         for field in fields { head += "\(field.name): \(field.value)\r\n" }
         head += "content-length: \(body.count)\r\n"
         head += "connection: \(keepsAlive ? "keep-alive" : "close")\r\n\r\n"
-        return Array(head.utf8) + (isHead ? [] : body)
+        return Array(head.utf8)
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110, 5.6.7.
@@ -52,12 +61,14 @@ public struct HTTPResponse: Hashable, Sendable {
         switch status {
         case 200: return "OK"
         case 400: return "Bad Request"
+        case 403: return "Forbidden"
         case 404: return "Not Found"
         case 405: return "Method Not Allowed"
         case 408: return "Request Timeout"
         case 411: return "Length Required"
         case 413: return "Content Too Large"
         case 414: return "URI Too Long"
+        case 426: return "Upgrade Required"
         case 429: return "Too Many Requests"
         case 431: return "Request Header Fields Too Large"
         case 503: return "Service Unavailable"

@@ -45,7 +45,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     public var description: String { isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// A listening, non-blocking socket; `found` becomes the port it has.
-    func listen(port found: inout UInt16) throws(SystemError) -> Descriptor {
+    public func listen(port found: inout UInt16) throws(SystemError) -> Descriptor {
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let raw = socket(isIPv6 ? AF_INET6 : AF_INET, type, 0)
         guard raw >= 0 else { throw SystemError("socket") }

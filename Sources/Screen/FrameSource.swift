@@ -48,6 +48,9 @@ public struct CursorShape: Hashable, Sendable {
 
 /// What a look at a screen found.
 public struct ScreenChange: Sendable {
+    /// What moved since the look before, in order, where the source knows; the frame shows it moved already. All that is not what
+    /// the copies bring is in `damage` too. Empty is always right.
+    public var copies: [ScreenCopy] = []
     public var damage = Damage()
     /// Nil where the size is what it was. With a new one all of the screen counts as changed.
     public var size: PixelSize?

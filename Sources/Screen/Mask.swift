@@ -1,9 +1,14 @@
-import Glibc
-
-/// What of a screen an attendant may not see, at one moment. Nothing else makes pixels of a `RawFrame` visible.
-public struct Mask: Hashable, Sendable {
-    public enum Style: Hashable, Sendable {
+/// What of a screen an attendant may not see, at one moment. Nothing else makes pixels of a `RawFrame` visible: see
+/// `apply(_:_:to:)`.
+///
+/// Two are equal where they hide the same; `reason` tells attendants why, and is no part of that.
+public struct Mask: Sendable {
+    /// How a hidden rectangle looks. Neither lets a pixel within it have any part in what is shown.
+    public enum Style: String, Hashable, Sendable, CaseIterable {
         case black
+        /// A soft blend of the colours just outside: it looks blurred, and cannot be sharpened. What is within a blur of the
+        /// usual kind can be found out by trying digits.
+        case blur
     }
 
     /// A rectangle of the screen that is hidden.
@@ -19,41 +24,34 @@ public struct Mask: Hashable, Sendable {
     }
 
     public var areas: [Area]
+    /// For attendants, such as "basket is paying".
+    public var reasons: [String]
 
-    public init(areas: [Area]) { self.areas = areas }
+    public init(areas: [Area], reasons: [String] = []) {
+        self.areas = areas
+        self.reasons = reasons
+    }
 
     /// All black: what holds until something better is known.
     public static let everything = Mask(areas: [Area(nil)])
     /// Nothing hidden: where the configuration says that the screen has no secrets.
     public static let nothing = Mask(areas: [])
 
-    /// Brings `damage` of `raw` into `frame`, hidden where this mask says so.
-    ///
-    /// On the capture thread. Both have one size, else nothing is written.
-    /// - Returns: where `frame` changed.
-    public func apply(_ raw: borrowing RawFrame, _ damage: Damage, to frame: MaskedFrame) -> Damage {
-        guard raw.size == frame.size else { return Damage() }
-        let changed = damage.clipped(to: frame.size.bounds)
-        let (pixels, stride) = (raw.pixels, raw.stride)
-        frame.write { target in
-            for rect in changed.rects {
-                for row in rect.y..<rect.bottom {
-                    memcpy(
-                        target + row * frame.stride + rect.x * 4, pixels + row * stride + rect.x * 4, rect.width * 4)
-                }
-            }
-            // Under the same lock: nobody sees the frame between the two.
-            for area in areas { hide(area, changed, frame, target) }
-        }
-        return changed
+    public var hidesAll: Bool { areas.contains { $0.rect == nil } }
+
+    public func hidesTheSame(as other: Mask) -> Bool { areas == other.areas }
+
+    /// Whether anything of `rect` is hidden.
+    func hides(_ rect: PixelRect) -> Bool {
+        areas.contains { area in area.rect.map { !$0.intersection(rect).isEmpty } ?? true }
     }
 
-    private func hide(_ area: Area, _ changed: Damage, _ frame: MaskedFrame, _ target: UnsafeMutableRawPointer) {
-        let hidden = area.rect ?? frame.size.bounds
-        for rect in changed.rects {
-            let part = rect.intersection(hidden)
-            guard !part.isEmpty else { continue }
-            for row in part.y..<part.bottom { memset(target + row * frame.stride + part.x * 4, 0, part.width * 4) }
+    /// The areas of a screen of that size, clipped to it; where all is hidden, black, there is that one.
+    func areas(of size: PixelSize) -> [Area] {
+        if hidesAll { return [Area(size.bounds)] }
+        return areas.compactMap { area in
+            let rect = (area.rect ?? size.bounds).intersection(size.bounds)
+            return rect.isEmpty ? nil : Area(rect, style: area.style)
         }
     }
 }

@@ -59,6 +59,9 @@ public final class MaskedFrame: Sendable {
         }
     }
 
+    /// How often it was written to.
+    public var generation: UInt64 { memory.withLock { $0.generation } }
+
     /// For `Mask`: changes pixels under the lock.
     /// - Returns: the new generation.
     @discardableResult

@@ -23,6 +23,39 @@ public struct SigningKey: Sendable {
         verifyingKey = VerifyingKey(try PEM.rawBytes(of: key, EVP_PKEY_get_raw_public_key))
     }
 
+    /// A key that nobody had before.
+    public static func made() throws(SigningFault) -> SigningKey {
+        ERR_clear_error()
+        guard let key = lw_new_ed25519_key() else { throw SigningFault.openSSL("no key could be made") }
+        defer { EVP_PKEY_free(key) }
+        let seed = try PEM.rawBytes(of: key, EVP_PKEY_get_raw_private_key)
+        return SigningKey(
+            seed: seed, verifyingKey: VerifyingKey(try PEM.rawBytes(of: key, EVP_PKEY_get_raw_public_key)))
+    }
+
+    private init(seed: [UInt8], verifyingKey: VerifyingKey) {
+        self.seed = seed
+        self.verifyingKey = verifyingKey
+    }
+
+    /// The key in PEM, unencrypted, as `init(pem:)` reads it: for a file that its owner alone may read.
+    public func pem() throws(SigningFault) -> [UInt8] {
+        ERR_clear_error()
+        guard let key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, seed, seed.count) else {
+            throw SigningFault.openSSL("the key cannot be used")
+        }
+        defer { EVP_PKEY_free(key) }
+        guard let bio = BIO_new(BIO_s_mem()) else { throw SigningFault.openSSL("the key cannot be written") }
+        defer { BIO_free(bio) }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        guard PEM_write_bio_PrivateKey(bio, key, nil, nil, 0, nil, nil) == 1 else {
+            throw SigningFault.openSSL("the key cannot be written")
+        }
+        let count = BIO_read(bio, &bytes, Int32(bytes.count))
+        guard count > 0 else { throw SigningFault.openSSL("the key cannot be written") }
+        return Array(bytes.prefix(Int(count)))
+    }
+
     /// The signature of `message`: 64 bytes, the same each time.
     public func sign(_ message: [UInt8]) throws(SigningFault) -> [UInt8] {
         guard let key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, seed, seed.count) else {

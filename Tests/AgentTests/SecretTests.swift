@@ -110,6 +110,15 @@ import YAML
         #expect(location.first?.message == "ssl.ca.location: \(pipe) is no file")
     }
 
+    @Test func aLocationThatCannotBeReadIsAnErrorAtItsPlace() throws {
+        let found = try diagnostics(try read(try Folder(), "  ssl.ca.location: /nowhere/ca.pem"))
+        let error = try #require(found.first { $0.severity == .error })
+        #expect(error.message == "ssl.ca.location: cannot read /nowhere/ca.pem: No such file or directory")
+        #expect(error.range?.start.line == 10)
+        let system = try diagnostics(try read(try Folder(), "  ssl.ca.location: probe"))
+        #expect(!system.contains { $0.message.contains("ssl.ca.location") }, "\(system.map(\.message))")
+    }
+
     @Test(arguments: [
         ("{file: a, credential: b}", "needs one of"), ("{}", "needs one of"), ("{credential: ../x}", "without folders"),
         ("{credential: \"\"}", "without folders"), ("{fil: x}", "did you mean \"file\""), ("[a]", "needs text"),

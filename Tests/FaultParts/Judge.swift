@@ -6,6 +6,8 @@ public struct Allowance: Sendable {
     public var window = 2000
     /// Whether every intervention must have ended too; not where the engine's memory was taken away.
     public var judgesClears = true
+    /// Whether messages must stand in the log in their order; not where the brokers take what is behind a request that they refused.
+    public var judgesArrival = true
     /// A new database begins a new epoch.
     public var mostEpochs = 1
     /// Numbers that a file set aside holds: not lost, an operator can have them.
@@ -73,7 +75,7 @@ public enum Judge {
         verdict.doubledBefore = records.count - firsts.count
         verdict.unexplained = max(0, verdict.doubledBefore - allowance.resends * allowance.window)
         if verdict.unexplained > 0 { verdict.note("\(verdict.doubledBefore) doubled, \(allowance.resends) resends") }
-        judgeOrder(firsts, &verdict)
+        judgeOrder(firsts, allowance, &verdict)
         judgeSequences(records, allowance, &verdict)
         judgeEffects(firsts, answered, allowance, &verdict)
         return verdict
@@ -85,9 +87,9 @@ public enum Judge {
         return records.filter { seen.insert([$0.source, $0.id]).inserted }
     }
 
-    private static func judgeOrder(_ firsts: [Record], _ verdict: inout Verdict) {
+    private static func judgeOrder(_ firsts: [Record], _ allowance: Allowance, _ verdict: inout Verdict) {
         var highest: [Int: Record] = [:]
-        for record in firsts {
+        for record in firsts where allowance.judgesArrival {
             if let before = highest[record.partition], record.position < before.position {
                 verdict.reordered += 1
                 verdict.note("offset \(record.offset): \(record.position) stands behind \(before.position)")

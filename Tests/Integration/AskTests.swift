@@ -1,6 +1,7 @@
 import Feeds
 import Foundation
 import Lane
+import Net
 import Testing
 
 extension Integration {
@@ -84,6 +85,30 @@ extension Integration {
             let value = try JSONValue(parsing: try #require(answer.output.first))
             #expect(value["explain"]?["active"]?.elements?.count == 2)
             #expect(value["digest"]?.text?.hasPrefix("sha256:") == true)
+        }
+
+        /// As the live view asks, whose masks follow the answer.
+        @Test func whoFollowsTheStatesHearsOfAChange() throws {
+            let states =
+                "states: {basket: {open: pos.state where state = basket_open, closed: pos.state where state = idle}}\n"
+            let lane = try LaneUnderTest(
+                rules: Self.rules.replacing("format: 1\n", with: "format: 1\n\(states)", maxReplacements: 1))
+            try lane.start()
+            var client = try LineClient(path: lane.controlPath)
+            func follow(_ after: Int64) throws -> (revision: Int64, basket: String?) {
+                let value = try JSONValue(
+                    parsing: try client.exchange(Array(#"{"do":"follow","after":\#(after)}"#.utf8)))
+                return (try #require(value["revision"]?.int), value["states"]?["basket"]?.text)
+            }
+            _ = try lane.send(#"{"type":"pos.state","state":"idle","ack":true}"#)
+            let begun = try follow(0)
+            #expect(begun.basket == "closed")
+            // After a second nothing has changed.
+            let still = try follow(begun.revision)
+            #expect(still == begun)
+            _ = try lane.send(#"{"type":"pos.state","state":"basket_open","ack":true}"#)
+            let opened = try follow(begun.revision)
+            #expect(opened.revision > begun.revision && opened.basket == "open")
         }
 
         /// A shadow rule with a topic of its own: counted, told on the shadow topic, and nobody else hears of it.

@@ -35,6 +35,32 @@ import Testing
                 })
     }
 
+    /// With a minute of linger: without the push nothing would come within it. Each push is for all that waits, and one that finds
+    /// the sending thread asleep for too long has no effect, so there are several.
+    @Test func whatIsHandedOverDoesNotLinger() async throws {
+        let cluster = try MockCluster()
+        try cluster.createTopic("t", partitions: 1)
+        let listener = Listener()
+        let settings: KeyValuePairs = ["linger.ms": "60000", "batch.num.messages": "500"]
+        let producer = try Producer(safe(cluster.bootstrap, settings)) { listener.take($0) }
+        var sent = 0
+        let end = Boottime.milliseconds() + 30_000
+        while listener.delivered.isEmpty, Boottime.milliseconds() < end {
+            let messages = (sent..<sent + 20).map { _ in Message(topic: "t", key: "k", value: [65], headers: []) }
+            let first = sent
+            sent += producer.send(messages) { UInt64(first + $0) }.sent
+            await withCheckedContinuation { done in
+                EventLoop.shared.schedule(inMilliseconds: 100) { done.resume() }
+            }
+        }
+        #expect(listener.delivered == Array(0..<UInt64(listener.delivered.count)) && !listener.delivered.isEmpty)
+        producer.purge()
+        #expect(await producer.flush(within: 20_000))
+        #expect(listener.reports.count == sent)
+        producer.close()
+        #expect(await producer.ended())
+    }
+
     @Test func aTombstoneIsNotAnEmptyValue() async throws {
         let cluster = try MockCluster()
         try cluster.createTopic("t", partitions: 1)

@@ -15,5 +15,9 @@ struct Target: Sendable {
         Target(name: "bundles", run: Bundles.run),
         Target(name: "snapshots", run: Snapshots.run),
         Target(name: "control", run: ControlLines.run),
+        Target(name: "websocket", run: WebSocketFrames.run),
+        Target(name: "greeting", run: Greetings.run),
+        Target(name: "token", run: Tokens.run),
+        Target(name: "viewer", run: ClientMessages.run),
     ]
 }

@@ -2,6 +2,7 @@ import Delivery
 import Glibc
 import Kafka
 import Lane
+import Loop
 import YAML
 
 /// `kafka:` of the configuration as librdkafka takes it, and what librdkafka says of it, placed in the file.
@@ -92,14 +93,24 @@ public enum KafkaSettings {
 }
 
 extension KafkaSettings {
-    /// librdkafka opens what a location names, and would wait for the writer of a pipe for ever.
+    /// librdkafka opens what a location names, and would wait for the writer of a pipe for ever. One that it cannot open it names
+    /// without the setting.
     private static func locationsAreFiles(
         _ configuration: Configuration, _ producer: ClientConfiguration, _ findings: Findings
     ) -> Bool {
+        let isUsed = producer["security.protocol"]?.lowercased().hasSuffix("ssl") ?? false
         for setting in configuration.kafka where SecretFile.isLocation(setting.key) {
-            guard let path = producer[setting.key] else { continue }
+            // "probe" is librdkafka's word for the system's own authorities.
+            guard let path = producer[setting.key], !path.isEmpty, path != "probe" else { continue }
             var facts = stat()
-            guard stat(path, &facts) == 0 else { continue }
+            guard access(path, R_OK) == 0, stat(path, &facts) == 0 else {
+                if isUsed {
+                    findings.error(
+                        "\(setting.key): cannot read \(path): \(SystemError.text(of: errno))", at: setting.valueRange,
+                        help: "name a file or folder that is there")
+                }
+                continue
+            }
             let kind = facts.st_mode & S_IFMT
             guard kind != S_IFREG, kind != S_IFDIR else { continue }
             findings.error(

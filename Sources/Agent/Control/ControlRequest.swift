@@ -8,6 +8,8 @@ public enum ControlRequest: Hashable, Sendable {
     case rules
     /// What the lane is like.
     case state
+    /// The same as soon as the states' revision is not `after` any more, or after a second.
+    case follow(after: Int64)
     /// What waits for the brokers, and why.
     case outbox
     /// Sends a message of the quarantine again. `id` is its id or the beginning of it; `topic` where several topics have it.
@@ -25,6 +27,9 @@ public enum ControlRequest: Hashable, Sendable {
                 json.member("rule", rule)
             case .rules: json.member("do", "rules")
             case .state: json.member("do", "state")
+            case .follow(let after):
+                json.member("do", "follow")
+                json.member("after", after)
             case .outbox: json.member("do", "outbox")
             case .release(let id, let topic):
                 json.member("do", "release")
@@ -40,10 +45,10 @@ public enum ControlRequest: Hashable, Sendable {
         return json.bytes
     }
 
-    private static let names = ["explain", "rules", "state", "outbox", "release", "discard"]
+    private static let names = ["explain", "rules", "state", "follow", "outbox", "release", "discard"]
     /// What each takes besides "do".
     private static let members: [String: Set<String>] = [
-        "explain": ["rule"], "release": ["id", "topic"], "discard": ["id", "topic", "why"],
+        "explain": ["rule"], "follow": ["after"], "release": ["id", "topic"], "discard": ["id", "topic", "why"],
     ]
 
     /// Reads a line; what is no request is said in one sentence.
@@ -66,6 +71,7 @@ public enum ControlRequest: Hashable, Sendable {
             self = .explain(rule: rule)
         case "rules": self = .rules
         case "state": self = .state
+        case "follow": self = .follow(after: value["after"]?.int ?? 0)
         case "outbox": self = .outbox
         case "release": self = .release(id: try Self.id(value, name), topic: value["topic"]?.text)
         case "discard":

@@ -9,15 +9,20 @@ import Net
 @LoopActor final class ControlSocket {
     private let server: LineServer
     private let desk: Desk
+    private let followers: LaneFollowers
 
     /// Questions and what became of them.
     private final class Desk {
         let view: @LoopActor () -> ControlView?
         let outbox: OutboxDesk
+        let followers: LaneFollowers
         var refused: [String: Int] = [:]
-        init(_ view: @escaping @LoopActor () -> ControlView?, _ outbox: OutboxDesk) {
+        init(
+            _ view: @escaping @LoopActor () -> ControlView?, _ outbox: OutboxDesk, _ followers: LaneFollowers
+        ) {
             self.view = view
             self.outbox = outbox
+            self.followers = followers
         }
     }
 
@@ -32,7 +37,9 @@ import Net
         options.mode = settings.mode
         options.group = try settings.group.map { (name) throws(FeedError) in try Accounts.group(name, "control") }
         options.peers = try Self.rule(settings.users + settings.changeUsers, settings.groups + settings.changeGroups)
-        let desk = Desk(view, outbox)
+        let followers = LaneFollowers { view().map { Dictionary($0.engine.laneState) { $1 } } }
+        self.followers = followers
+        let desk = Desk(view, outbox, followers)
         self.desk = desk
         server = LineServer(
             options,
@@ -58,7 +65,13 @@ import Net
         }
     }
 
-    func stop() { server.stop() }
+    func stop() {
+        followers.end()
+        server.stop()
+    }
+
+    /// The engine made a step: whoever follows the lane's states is told if it changed one.
+    func stepped() { followers.stepped() }
 
     /// Requests: in = out + dropped (`malformed`, `unknown_request`, `unknown_rule`, `unknown_message`, `forbidden`, `refused`,
     /// `not_watching`, `oversized`, `incomplete`, `gone`) + held.
@@ -95,6 +108,11 @@ import Net
             guard let view = desk.view() else { throw notWatching }
             switch request {
             case .explain, .rules, .state: reply(try view.answer(request))
+            case .follow(let after):
+                desk.followers.follow(after: after) { revision in
+                    guard let view = desk.view() else { return refuse(notWatching) }
+                    reply(view.state(revision: revision))
+                }
             case .outbox, .release, .discard:
                 // The disk is asked: the lane's thread goes on meanwhile.
                 Task { @LoopActor in

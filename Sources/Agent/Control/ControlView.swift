@@ -52,7 +52,15 @@ public struct ControlView: Sendable {
                 write(rolloutInto: &json)
             }
         case .state: return whole { write(state: &$0) }
-        case .outbox, .release, .discard: throw ControlFault("not_watching", "the lane is not watched now")
+        case .follow, .outbox, .release, .discard: throw ControlFault("not_watching", "the lane is not watched now")
+        }
+    }
+
+    /// The answer to `follow`.
+    func state(revision: Int64) -> [UInt8] {
+        whole { json in
+            json.member("revision", revision)
+            write(state: &json)
         }
     }
 

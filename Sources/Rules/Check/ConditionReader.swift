@@ -4,10 +4,16 @@ import YAML
 struct ConditionReader {
     let findings: Findings
     let vocabulary: Vocabulary
+    /// Where a state is declared.
+    let remedy: String
 
-    init(_ findings: Findings, _ vocabulary: Vocabulary) {
+    init(
+        _ findings: Findings, _ vocabulary: Vocabulary,
+        remedy: String = "declare it under states: at the top of the file"
+    ) {
         self.findings = findings
         self.vocabulary = vocabulary
+        self.remedy = remedy
     }
 
     /// The condition under `key`, or nil where it is absent or faulty.
@@ -36,7 +42,7 @@ struct ConditionReader {
             guard !vocabulary.isIncomplete else { return nil }
             findings.unknown(
                 "no state \(Shown.quoted(state))", state, at: words[0].place, among: vocabulary.states.names,
-                fixed: "declare it under states: at the top of the file")
+                fixed: remedy)
             return nil
         }
         guard let values = declared.values else { return nil }
@@ -48,5 +54,40 @@ struct ConditionReader {
             return nil
         }
         return Condition.Term(state: declared.place, value: place, isNegated: isNegated)
+    }
+}
+
+/// Reads conditions on the states of a rule set where another file than its own names them, as the masks of the live view do.
+public struct StateConditions {
+    /// `basket is paying`, by name: it outlives the rule set.
+    public struct Term: Hashable, Sendable {
+        public var state: String
+        public var value: String
+        public var isNegated: Bool
+    }
+
+    private let set: RuleSet
+    private let reader: ConditionReader
+
+    /// - Parameter findings: of the file that is read.
+    public init(_ set: RuleSet, _ findings: Findings) {
+        self.set = set
+        let vocabulary = Vocabulary()
+        let nowhere = SourcePosition(line: 1, column: 1, offset: 0)
+        for (place, state) in set.states.enumerated() {
+            // Names of a set that was read without errors: none of them is taken, and none is faulty.
+            vocabulary.states.declare(
+                state.name, StateNames(place: place, values: state.values.map(\.name)),
+                at: SourceRange(start: nowhere, end: nowhere), findings)
+        }
+        reader = ConditionReader(findings, vocabulary, remedy: "declare it under states: in a rule file")
+    }
+
+    /// The terms under `key`, all of which must hold; nil where it is absent, or faulty, which was then reported.
+    public func terms(_ key: String, of mapping: YAMLMapping) -> [Term]? {
+        reader.condition(key, of: mapping)?.terms.map { term in
+            let state = set.states[term.state]
+            return Term(state: state.name, value: state.values[term.value].name, isNegated: term.isNegated)
+        }
     }
 }

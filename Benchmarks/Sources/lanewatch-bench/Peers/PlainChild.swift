@@ -15,7 +15,11 @@ enum PlainChild {
         guard words.count >= 4, let template = Template(file: words[3], of: templateNumber) else { return }
         var settings = ProducerDefaults.configuration(
             clientID: "plain",
-            overrides: [.init("bootstrap.servers", words[0]), .init("broker.address.family", "v4")]
+            overrides: [
+                .init("bootstrap.servers", words[0]), .init("broker.address.family", "v4"),
+                // Ours pushes what it hands over; with our linger a plain one would only wait.
+                .init("linger.ms", "0"),
+            ]
         ).settings
         if words[2] == "wide" {
             settings += [

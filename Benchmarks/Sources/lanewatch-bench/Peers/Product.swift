@@ -17,6 +17,8 @@ struct Product {
     let kind: Kind
     /// A forwarder that takes a few hundred lines a second is given fewer.
     var share = 1.0
+    /// It takes a minute to say that it is slow: once is enough.
+    var isOnce = false
 
     static let oursTopic = "sco.interventions"
 
@@ -84,7 +86,7 @@ struct Product {
                     fill: [
                         "modules": modules,
                         "queue": "queue.type=\"Disk\" queue.syncQueueFiles=\"on\" queue.checkpointInterval=\"1\"",
-                    ], words: rsyslog), share: 0.1),
+                    ], words: rsyslog), share: 0.02, isOnce: true),
         ]
     }
 }

@@ -1,0 +1,171 @@
+import CLinux
+import CVNCServer
+import Glibc
+import Screen
+
+/// How a picture is sent without ever being wrong.
+///
+/// The encoders read pixels more than once: Tight finds an area to be of one colour, then reads one pixel of it again. So they never
+/// see the live frame. Just before an update, exactly what it will send is copied out of the frame under its lock, and
+/// the encoder reads the copy. The news are taken before the copy is made: what the copy holds is at least as new as what was told.
+extension Attendant {
+    typealias Client = UnsafeMutablePointer<rfbClientRec>
+
+    /// More rectangles than this in what is still to be sent become one around them: a viewer that asks for little, or nothing, while
+    /// the screen changes everywhere must not cost memory.
+    static let mostRects = 400
+
+    /// Sends an update, if the viewer has asked for one, there is something to send, and the gate has room.
+    func update(_ client: Client) {
+        // Until then the news stay in the mailbox, where they are merged.
+        guard !isEmpty(client.pointee.requestedRegion) else { return }
+        guard backlog.hasRoom(besides: { Self.inPair(client.pointee.sock) }) else {
+            tally.waits += 1
+            return
+        }
+        takeNews(client)
+        // A size that changed and changed back is pending in the library all the same, and would be sent instead of pixels.
+        let isPending = client.pointee.useNewFBSize != 0 && client.pointee.newFBSizePending != 0
+        if knownSize != frame?.size || isPending { return tellSize(client) }
+        let region = wanted(client)
+        defer { sraRgnDestroy(region) }
+        let hasCursor = client.pointee.enableCursorShapeUpdates != 0 && client.pointee.cursorWasChanged != 0
+        if isEmpty(region) {
+            guard hasCursor else { return }
+            _ = rfbUpdateClient(client)
+        } else {
+            guard let frame, send(rects(of: region), of: frame, to: client) else {
+                ending = .encoder
+                return
+            }
+        }
+        tally.updates += 1
+        if hasCursor { tally.cursors += 1 }
+    }
+
+    /// Encodes `rects` from a copy of them.
+    private func send(_ rects: [PixelRect], of frame: MaskedFrame, to client: Client) -> Bool {
+        guard let slot = scratch.take(frame.stride * frame.size.height) else { return false }
+        lastCopied = frame.copy(rects, to: slot.base)
+        let pixels = rects.reduce(0) { $0 + $1.area }
+        tally.pixels += pixels
+        screen.pointee.frameBuffer = slot.base.assumingMemoryBound(to: CChar.self)
+        _ = rfbUpdateClient(client)
+        screen.pointee.frameBuffer = nil
+        scratch.giveBack(slot, written: pixels * 4)
+        return true
+    }
+
+    /// What the next update sends as pixels, at most: what changed, and what was moved if it turns out that it cannot be copied, as far
+    /// as it was asked for.
+    private func wanted(_ client: Client) -> OpaquePointer? {
+        let region = sraRgnCreateRgn(client.pointee.modifiedRegion)
+        sraRgnOr(region, client.pointee.copyRegion)
+        _ = sraRgnAnd(region, client.pointee.requestedRegion)
+        return region
+    }
+
+    // MARK: News
+
+    private func takeNews(_ client: Client) {
+        guard mailbox.hasNews else { return }
+        let news = mailbox.take()
+        if let next = news.frame { adopt(next, client) }
+        if let shape = news.cursor {
+            cursor = CursorPicture(shape)
+            if client.pointee.enableCursorShapeUpdates != 0 { client.pointee.cursorWasChanged = -1 }
+        }
+        mark(news.before.rects)
+        if let (copy, generation) = news.copy {
+            if lastCopied < generation {
+                let region = region(of: copy.to)
+                rfbScheduleCopyRegion(screen, region, Int32(copy.dx), Int32(copy.dy))
+                sraRgnDestroy(region)
+                tally.copies += 1
+            } else {
+                // Some of what the viewer got since was moved already: copied once more, it would be in two places.
+                mark([copy.to])
+                tally.copiesAsPixels += 1
+            }
+        }
+        mark(news.after.rects)
+        bound(client)
+    }
+
+    private func mark(_ rects: [PixelRect]) {
+        for rect in rects {
+            rfbMarkRectAsModified(screen, Int32(rect.x), Int32(rect.y), Int32(rect.right), Int32(rect.bottom))
+        }
+    }
+
+    private func bound(_ client: Client) {
+        guard sraRgnCountRects(client.pointee.modifiedRegion) > Self.mostRects else { return }
+        let box = sraRgnBBox(client.pointee.modifiedRegion)
+        sraRgnOr(client.pointee.modifiedRegion, box)
+        sraRgnDestroy(box)
+    }
+
+    // MARK: Size
+
+    /// From now on `next` is read. Where its size is new the library is told, between updates and on this thread.
+    private func adopt(_ next: MaskedFrame, _ client: Client) {
+        let isOfOtherSize = next.size != frame?.size
+        frame = next
+        lastCopied = 0
+        guard isOfOtherSize else { return }
+        fit(screen, next.size)
+        // The library took its own idea of the format for new, and made the translation for it.
+        _ = rfbSetTranslateFunction(client)
+    }
+
+    /// Sets the screen's size and our format: memory order blue, green, red, 0.
+    func fit(_ screen: UnsafeMutablePointer<rfbScreenInfo>, _ size: PixelSize) {
+        rfbNewFramebuffer(screen, nil, Int32(size.width), Int32(size.height), 8, 3, 4)
+        screen.pointee.depth = 24
+        screen.pointee.serverFormat.depth = 24
+        screen.pointee.serverFormat.redShift = 16
+        screen.pointee.serverFormat.greenShift = 8
+        screen.pointee.serverFormat.blueShift = 0
+    }
+
+    /// Tells the viewer the size that it does not know. No pixels follow: what was asked for was of the old size, and the viewer asks anew.
+    private func tellSize(_ client: Client) {
+        guard let size = frame?.size else { return }
+        guard client.pointee.useNewFBSize != 0 else {
+            ending = .cannotFollowSize
+            return
+        }
+        client.pointee.newFBSizePending = -1
+        _ = rfbUpdateClient(client)
+        sraRgnMakeEmpty(client.pointee.requestedRegion)
+        knownSize = size
+        tally.sizes += 1
+    }
+
+    // MARK: Regions
+
+    private func isEmpty(_ region: OpaquePointer?) -> Bool { sraRgnEmpty(region) != 0 }
+
+    private func region(of rect: PixelRect) -> OpaquePointer? {
+        sraRgnCreateRect(Int32(rect.x), Int32(rect.y), Int32(rect.right), Int32(rect.bottom))
+    }
+
+    private func rects(of region: OpaquePointer?) -> [PixelRect] {
+        var rects: [PixelRect] = []
+        let iterator = sraRgnGetIterator(region)
+        var rect = sraRect()
+        while sraRgnIteratorNext(iterator, &rect) != 0 {
+            rects.append(
+                PixelRect(
+                    x: Int(rect.x1), y: Int(rect.y1), width: Int(rect.x2 - rect.x1), height: Int(rect.y2 - rect.y1)))
+        }
+        sraRgnReleaseIterator(iterator)
+        return rects
+    }
+
+    /// Bytes on their way through the pair to the gate. Source: unix(7), SIOCOUTQ.
+    private static func inPair(_ socket: Int32) -> Int {
+        var count: Int32 = 0
+        return ioctl(socket, UInt(TIOCOUTQ), &count) == 0 ? Int(count) : 0
+    }
+}

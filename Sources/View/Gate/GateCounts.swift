@@ -1,0 +1,89 @@
+import Loop
+
+/// Why a connection ended; the raw values are labels of metrics and fields of the log.
+public enum GateEnd: String, Hashable, Sendable, CaseIterable {
+    /// The client closed.
+    case closed
+    /// A wrong credential, or a way in that is not open.
+    case refused
+    /// More attendants than there may be: in all, of an address, of an account.
+    case full
+    /// Not let in within its time.
+    case expired
+    /// The oldest of too many that were not let in.
+    case evicted
+    /// No RFB, HTTP, WebSocket or TLS, or a message that no viewer sends.
+    case garbage
+    /// Half a message, then silence.
+    case halfMessage = "half_message"
+    /// Nothing reached the peer for too long.
+    case stalled
+    /// More bytes waited than may.
+    case overrun
+    /// More pings than may be.
+    case flooded
+    case idle
+    /// The longest time for a session is over.
+    case maximum
+    /// The attendant's encoder ended.
+    case attendantEnded = "attendant_ended"
+    /// By `Gate.end`, or with the gate.
+    case ended
+    /// The machine has no room for it.
+    case noRoom = "no_room"
+    /// An answer was given, and that was all.
+    case answered
+}
+
+/// What the gate did. At any time `connections == open + the sum of ends`.
+public struct GateCounts: Hashable, Sendable {
+    public var connections = 0
+    public var open = 0
+    /// Of the open ones, those that were not let in yet.
+    public var waiting = 0
+    public var ends: [GateEnd: Int] = [:]
+    /// Who was let in, and of them who is here.
+    public var visitors = 0
+    public var present = 0
+    /// Requests for pages.
+    public var pages = 0
+    /// Of those let in: bytes of messages that went in, bytes that went out.
+    public var bytesIn = 0
+    public var bytesOut = 0
+    /// How often reading from a client rested because it sent too many messages.
+    public var rests = 0
+}
+
+/// A sentence for the log, the same each time, and what is particular.
+public struct GateRemark: Hashable, Sendable {
+    public var message: String
+    public var fields: [String: String]
+    /// How many of its kind were left out since the last one.
+    public var suppressed: Int
+}
+
+/// Somebody who was let in.
+public struct Visitor: Hashable, Sendable {
+    /// From 1 on, never used again by this process.
+    public var id: UInt64
+    public var grant: Grant
+    /// Numeric, without the port.
+    public var address: String
+    public var isEncrypted: Bool
+    /// Through a WebSocket; else RFB over TCP.
+    public var isWebSocket: Bool
+}
+
+/// Why nobody can be shown the screen now; one sentence for the log.
+public struct ReceptionFault: Error, Hashable, Sendable, CustomStringConvertible {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}
+
+/// What stands behind the gate: gives each visitor an attendant.
+@LoopActor public protocol Reception: AnyObject, Sendable {
+    /// Makes an attendant for `visitor`; the gate's end of its socket pair is what it returns.
+    func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink
+    /// The visitor's link was dropped.
+    func didLeave(_ visitor: Visitor, _ end: GateEnd)
+}
