@@ -13,7 +13,7 @@ final class X11Bed {
     private(set) var process = Process()
     private(set) var display = ""
     let folder: String
-    private let arguments: [String]
+    private var arguments: [String]
     private let program: String
 
     /// `size` as in "1280x1024x24"; Xorg starts with 800x600x24. `arguments` are added to the server's own. Xvfb's picture is also
@@ -25,7 +25,8 @@ final class X11Bed {
         switch kind {
         case .xvfb:
             program = "/usr/bin/Xvfb"
-            self.arguments = ["-screen", "0", size, "-fbdir", folder, "-nolisten", "tcp", "-noreset"] + arguments
+            self.arguments = ["-screen", "0", size, "-fbdir", folder, "-noreset"] + arguments
+            if !arguments.contains("-listen") { self.arguments += ["-nolisten", "tcp"] }
         case .xorg:
             program = "/usr/lib/xorg/Xorg"
             try Self.dummy.write(toFile: folder + "/xorg.conf", atomically: true, encoding: .utf8)

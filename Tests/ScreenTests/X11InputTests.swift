@@ -57,6 +57,26 @@ import Testing
         #expect(input.counts.isBalanced && input.counts.droppedTotal == 0)
     }
 
+    @Test func theLayoutsOtherGroupIsUsedWhileItIsInForce() throws {
+        let bed = try X11Bed()
+        try bed.run("setxkbmap", ["-layout", "us,ru", "-option", "grp:caps_toggle"])
+        let listener = try X11Listener(bed)
+        let painter = try X11Painter(bed.display)
+        let before = painter.keysyms
+        let session = X11Input(bed.screen).begin()
+        type("Hello", session)
+        #expect(text(listener.typed(5)) == "Hello")
+        // ISO_Next_Group, as Caps Lock's key is now.
+        for isDown in [true, false] { session.key(0xfe08, isDown: isDown) }
+        painter.settle { painter.pointer.mask >> 13 & 3 == 1 }
+        type("Привет", session)
+        #expect(text(listener.typed(6)) == "Привет")
+        #expect(painter.keysyms == before)
+        // Latin letters are not in this group.
+        type("a", session)
+        #expect(text(listener.typed(1)) == "a")
+    }
+
     @Test func shiftAndCapsLockDoNotChangeWhatWasMeant() throws {
         let bed = try X11Bed()
         let listener = try X11Listener(bed)

@@ -113,11 +113,13 @@ extension X11Source {
         let (left, top) = (Int16(truncatingIfNeeded: rect.x + area.x), Int16(truncatingIfNeeded: rect.y + area.y))
         let (width, height) = (UInt16(truncatingIfNeeded: rect.width), UInt16(truncatingIfNeeded: rect.height))
         let format = UInt8(XCB_IMAGE_FORMAT_Z_PIXMAP.rawValue)
+        // Without what windows of depth 32 and some programs leave in the unused byte: it would count as a change.
+        let planes: UInt32 = layout.kind == .direct ? 0xffffff : ~0
         guard let segment else {
-            return xcb_get_image(x.raw, format, x.root, left, top, width, height, ~0).sequence
+            return xcb_get_image(x.raw, format, x.root, left, top, width, height, planes).sequence
         }
         return xcb_shm_get_image(
-            x.raw, x.root, left, top, width, height, ~0, format, segment.id, UInt32(offset)
+            x.raw, x.root, left, top, width, height, planes, format, segment.id, UInt32(offset)
         ).sequence
     }
 
