@@ -101,6 +101,22 @@ import Testing
         painter.settle { painter.keysDown.isEmpty }
     }
 
+    @Test func aHeldKeyIsRepeatedByTheServerAlone() throws {
+        let bed = try X11Bed()
+        try bed.run("xset", ["r", "rate", "200", "50"])
+        let listener = try X11Listener(bed)
+        let input = X11Input(bed.screen)
+        let session = input.begin()
+        // As viewers do, that repeat keys themselves.
+        for _ in 0..<20 { session.key(0x61, isDown: true) }
+        let first = listener.typed(3)
+        session.key(0x61, isDown: false)
+        #expect(Set(first) == [0x61] && first.count >= 3)
+        #expect(input.counts.dropped["repeat"] == 19)
+        let painter = try X11Painter(bed.display)
+        painter.settle { painter.keysDown.isEmpty }
+    }
+
     @Test func nothingStaysHeldWhenASessionEnds() throws {
         let bed = try X11Bed()
         let painter = try X11Painter(bed.display)

@@ -126,6 +126,31 @@ import Testing
         #expect(again.pixels == painter.pixels(again.size))
     }
 
+    @Test func sourcesComeAndGoWithoutATrace() throws {
+        let bed = try X11Bed("320x240x24")
+        func held() throws -> [Int] {
+            try ["/proc/self/fd", "/proc/self/task"].map {
+                try FileManager.default.contentsOfDirectory(atPath: $0).count
+            }
+        }
+        _ = try X11Source(bed.screen).look()
+        let before = try held()
+        for _ in 0..<60 {
+            _ = try X11Source(bed.screen).look()
+            _ = try? X11Source(X11Screen(display: ":54321"))
+            _ = try? X11Source(X11Screen(display: bed.display, output: "none"))
+        }
+        // The threads that stood by while connecting end when they come to it.
+        var after = try held()
+        for _ in 0..<500 where zip(after, before).contains(where: { $0 > $1 }) {
+            usleep(10_000)
+            after = try held()
+        }
+        #expect(zip(after, before).allSatisfy { $0 <= $1 })
+        let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
+        #expect(!maps.contains("memfd:lanewatch-screen"))
+    }
+
     @Test func aFrozenServerHoldsNobody() throws {
         let bed = try X11Bed()
         let painter = try X11Painter(bed.display)
