@@ -273,6 +273,8 @@ import Testing
         #expect(!seven.isReachable(0) && seven.isReachable(1 << 4) && seven.needsShift(1 << 4) == false)
         // A key with one letter has both cases.
         #expect(map.places(of: Keysym(0x59), group: 0).first?.shift == true)
+        // In a third group only keys are known that are the same in all.
+        #expect(map.places(of: Keysym(0x51), group: 2).count == 1 && map.places(of: Keysym(0x79), group: 2).isEmpty)
         // By another number for the same character.
         #expect(map.places(of: Keysym(0x100_0040), group: 0).first == at)
         #expect(map.places(of: Keysym(0xe9), group: 0).isEmpty)
