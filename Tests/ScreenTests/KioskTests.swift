@@ -111,6 +111,54 @@ import Testing
         #expect(source.pixels == (try X11Painter(bed.display)).pixels(source.size))
     }
 
+    @Test func programsSpeakToItOverASocket() throws {
+        let bed = try X11Bed("1280x1024x24")
+        let path = bed.folder + "/kiosk"
+        let process = Process()
+        process.executableURL = Self.products.appendingPathComponent("demo-kiosk")
+        process.arguments = ["--display", bed.display, "--socket", path]
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        defer { kill(process.processIdentifier, SIGKILL) }
+        func connected() -> Int32? {
+            let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+            let code = withUnsafePointer(to: address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            if code == 0 { return raw }
+            close(raw)
+            return nil
+        }
+        var raw: Int32?
+        for _ in 0..<1000 where raw == nil {
+            raw = connected()
+            if raw == nil { usleep(10_000) }
+        }
+        let caller = FileHandle(fileDescriptor: try #require(raw), closeOnDealloc: true)
+        // In pieces, and two at once.
+        for piece in ["basket o", "pen\nitem Milk 1.", "19\n"] { try caller.write(contentsOf: Data(piece.utf8)) }
+        var heard = ""
+        for _ in 0..<100 where heard != "ok\nok\n" {
+            var waiting = pollfd(fd: caller.fileDescriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&waiting, 1, 20_000) == 1 else { break }
+            let piece = caller.availableData
+            if piece.isEmpty { break }
+            heard += String(decoding: piece, as: UTF8.self)
+        }
+        #expect(heard == "ok\nok\n")
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        try caller.write(contentsOf: Data("quit\n".utf8))
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
     @Test func itsButtonsAreTouched() throws {
         let bed = try X11Bed("1280x1024x24")
         let kiosk = try Kiosk(bed)

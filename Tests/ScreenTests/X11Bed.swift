@@ -4,32 +4,68 @@ import Testing
 
 @testable import Screen
 
-/// A real X server without a screen, ended with this value.
+/// A real X server without a screen, ended with this value: Xvfb, or Xorg with its dummy driver, which has outputs and modes.
 final class X11Bed {
+    enum Kind { case xvfb, xorg }
+
     struct Failed: Error, CustomStringConvertible { var description: String }
 
     private(set) var process = Process()
     private(set) var display = ""
     let folder: String
-    private let arguments: [String]
+    private var arguments: [String]
     private let program: String
 
-    /// `size` as in "1280x1024x24". `arguments` are added to the server's own. The server's picture is also in a file of `folder`.
-    init(_ size: String = "640x480x24", arguments: [String] = [], program: String = "Xvfb") throws {
+    /// `size` as in "1280x1024x24"; Xorg starts with 800x600x24. `arguments` are added to the server's own. Xvfb's picture is also
+    /// in a file of `folder`.
+    init(_ size: String = "640x480x24", kind: Kind = .xvfb, arguments: [String] = []) throws {
         var template = Array("/tmp/lanewatch-x11-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Failed(description: "no folder") }
         folder = String(cString: made)
-        self.program = program
-        self.arguments =
-            (program == "Xvfb"
-                ? ["-screen", "0", size, "-fbdir", folder]
-                : [
-                    "-geometry", String(size.prefix { $0 != "_" }), "-SecurityTypes", "None", "-rfbunixpath",
-                    folder + "/rfb",
-                ])
-            + ["-nolisten", "tcp", "-noreset"] + arguments
+        switch kind {
+        case .xvfb:
+            program = "/usr/bin/Xvfb"
+            self.arguments = ["-screen", "0", size, "-fbdir", folder, "-noreset"] + arguments
+            if !arguments.contains("-listen") { self.arguments += ["-nolisten", "tcp"] }
+        case .xorg:
+            program = "/usr/lib/xorg/Xorg"
+            try Self.dummy.write(toFile: folder + "/xorg.conf", atomically: true, encoding: .utf8)
+            self.arguments =
+                ["-config", folder + "/xorg.conf", "-logfile", folder + "/log", "-novtswitch", "-sharevts"]
+                + ["-nolisten", "tcp", "-noreset"] + arguments
+        }
         try start()
     }
+
+    private static let dummy = """
+        Section "ServerFlags"
+          Option "AutoAddDevices" "false"
+          Option "AutoEnableDevices" "false"
+          Option "AutoAddGPU" "false"
+          Option "DontVTSwitch" "true"
+        EndSection
+        Section "Device"
+          Identifier "dummy"
+          Driver "dummy"
+          VideoRam 64000
+        EndSection
+        Section "Monitor"
+          Identifier "monitor"
+          HorizSync 5.0-1000.0
+          VertRefresh 5.0-200.0
+        EndSection
+        Section "Screen"
+          Identifier "screen"
+          Device "dummy"
+          Monitor "monitor"
+          DefaultDepth 24
+          SubSection "Display"
+            Depth 24
+            Modes "800x600" "640x480"
+            Virtual 2048 2048
+          EndSubSection
+        EndSection
+        """
 
     deinit {
         stop()
@@ -41,7 +77,7 @@ final class X11Bed {
     /// Starts it, the second time under the number that it had.
     func start() throws {
         process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/\(program)")
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = (display.isEmpty ? [] : [display]) + ["-displayfd", "1"] + arguments
         let pipe = Pipe()
         process.standardOutput = pipe
@@ -75,6 +111,11 @@ final class X11Bed {
     /// Runs an X program on it, and gives what it printed.
     @discardableResult
     func run(_ program: String, _ arguments: [String]) throws -> String {
+        try Self.run(program, arguments, on: display)
+    }
+
+    @discardableResult
+    static func run(_ program: String, _ arguments: [String], on display: String) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/\(program)")
         process.arguments = arguments

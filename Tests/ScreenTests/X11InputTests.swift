@@ -57,6 +57,26 @@ import Testing
         #expect(input.counts.isBalanced && input.counts.droppedTotal == 0)
     }
 
+    @Test func theLayoutsOtherGroupIsUsedWhileItIsInForce() throws {
+        let bed = try X11Bed()
+        try bed.run("setxkbmap", ["-layout", "us,ru", "-option", "grp:caps_toggle"])
+        let listener = try X11Listener(bed)
+        let painter = try X11Painter(bed.display)
+        let before = painter.keysyms
+        let session = X11Input(bed.screen).begin()
+        type("Hello", session)
+        #expect(text(listener.typed(5)) == "Hello")
+        // ISO_Next_Group, as Caps Lock's key is now.
+        for isDown in [true, false] { session.key(0xfe08, isDown: isDown) }
+        painter.settle { painter.pointer.mask >> 13 & 3 == 1 }
+        type("Привет", session)
+        #expect(text(listener.typed(6)) == "Привет")
+        #expect(painter.keysyms == before)
+        // Latin letters are not in this group.
+        type("a", session)
+        #expect(text(listener.typed(1)) == "a")
+    }
+
     @Test func shiftAndCapsLockDoNotChangeWhatWasMeant() throws {
         let bed = try X11Bed()
         let listener = try X11Listener(bed)
@@ -77,6 +97,22 @@ import Testing
         for isDown in [true, false] { session.key(0xff7f, isDown: isDown) }
         for isDown in [true, false] { session.key(0xffb7, isDown: isDown) }
         #expect(listener.typed(2) == [0x37, 0xffb7])
+        let painter = try X11Painter(bed.display)
+        painter.settle { painter.keysDown.isEmpty }
+    }
+
+    @Test func aHeldKeyIsRepeatedByTheServerAlone() throws {
+        let bed = try X11Bed()
+        try bed.run("xset", ["r", "rate", "200", "50"])
+        let listener = try X11Listener(bed)
+        let input = X11Input(bed.screen)
+        let session = input.begin()
+        // As viewers do, that repeat keys themselves.
+        for _ in 0..<20 { session.key(0x61, isDown: true) }
+        let first = listener.typed(3)
+        session.key(0x61, isDown: false)
+        #expect(Set(first) == [0x61] && first.count >= 3)
+        #expect(input.counts.dropped["repeat"] == 19)
         let painter = try X11Painter(bed.display)
         painter.settle { painter.keysDown.isEmpty }
     }
@@ -163,6 +199,28 @@ import Testing
         #expect(input.counts.isBalanced)
     }
 
+    @Test func whatAFrozenServerStillHoldsIsReleasedWhenItGoesOn() throws {
+        let bed = try X11Bed()
+        let painter = try X11Painter(bed.display)
+        let input = X11Input(bed.screen)
+        let session = input.begin()
+        session.key(0xffe3, isDown: true)
+        session.pointer(x: 1, y: 1, buttons: 1)
+        painter.settle { painter.keysDown.count == 1 && painter.pointer.mask & 0x100 != 0 }
+        bed.freeze()
+        session.key(0x61, isDown: true)
+        #expect(input.fault != nil)
+        session.end()
+        bed.thaw()
+        painter.settle { painter.keysDown.count == 1 }
+        let next = input.begin()
+        for _ in 0..<1000 where input.fault != nil {
+            next.pointer(x: 5, y: 5, buttons: 0)
+            usleep(20_000)
+        }
+        painter.settle { painter.keysDown.isEmpty && painter.pointer.mask & 0x1f00 == 0 }
+    }
+
     @Test func aServerThatComesBackIsUsedAgain() throws {
         let bed = try X11Bed()
         let input = X11Input(bed.screen)
@@ -215,6 +273,8 @@ import Testing
         #expect(!seven.isReachable(0) && seven.isReachable(1 << 4) && seven.needsShift(1 << 4) == false)
         // A key with one letter has both cases.
         #expect(map.places(of: Keysym(0x59), group: 0).first?.shift == true)
+        // In a third group only keys are known that are the same in all.
+        #expect(map.places(of: Keysym(0x51), group: 2).count == 1 && map.places(of: Keysym(0x79), group: 2).isEmpty)
         // By another number for the same character.
         #expect(map.places(of: Keysym(0x100_0040), group: 0).first == at)
         #expect(map.places(of: Keysym(0xe9), group: 0).isEmpty)

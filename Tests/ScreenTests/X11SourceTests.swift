@@ -112,6 +112,41 @@ import Testing
         #expect(source.counts.piecesRefused == 0)
     }
 
+    @Test func theUnusedByteIsNoChange() throws {
+        let bed = try X11Bed()
+        let painter = try X11Painter(bed.display)
+        let place = PixelRect(x: 10, y: 10, width: 20, height: 20)
+        painter.fill(place, 0x0012_3456)
+        painter.synchronise()
+        let source = try source(bed)
+        try source.lookUntilQuiet()
+        painter.fill(place, 0xff12_3456)
+        #expect(try source.lookWhenTold().damage.isEmpty)
+    }
+
+    @Test func overANetworkPixelsComeAsReplies() throws {
+        let bed = try X11Bed(arguments: ["-listen", "tcp", "-ac"])
+        var screen = bed.screen
+        screen.display = "127.0.0.1" + bed.display
+        let source = try X11Source(screen)
+        #expect(source.segment == nil)
+        let painter = try X11Painter(bed.display)
+        for round in 0..<20 {
+            painter.fill(
+                PixelRect(x: random(600), y: random(400), width: 1 + random(300), height: 1 + random(300)),
+                UInt32(random(1 << 24)))
+            if round % 4 == 0 { _ = try source.look() }
+        }
+        painter.synchronise()
+        try source.lookUntilQuiet()
+        #expect(source.pixels == painter.pixels(source.size))
+        // The compare of all of it would cost the network too much.
+        #expect(source.nextLook == nil)
+        // In the words of the network where nobody is.
+        screen.display = "127.0.0.1:54321"
+        #expect(throws: ScreenError.self) { _ = try X11Source(screen) }
+    }
+
     @Test func aStillScreenWakesNobody() throws {
         let bed = try X11Bed()
         let source = try source(bed)

@@ -78,7 +78,7 @@ struct KeyboardMap {
             ?? (first...max(first, last)).first { columns($0).contains(keysym) }
     }
 
-    /// Where `keysym` lies in `group` (0 or 1): by its number, else by the character that it types.
+    /// Where `keysym` lies in `group` (0 to 3): by its number, else by the character that it types.
     func places(of keysym: Keysym, group: Int) -> [Place] {
         let exact = places(group: group) { $0 == keysym }
         let scalar = keysym.scalar
@@ -110,6 +110,8 @@ struct KeyboardMap {
         var levels = [at(0), at(1), at(4), at(5)]
         let second = [at(2), at(3), at(6), at(7)]
         if group == 1, second.contains(where: { $0 != .none }) { levels = second }
+        // Of a third or fourth group the core protocol tells nothing, but that keys of one group are the same in all.
+        if group > 1, second.prefix(2) != levels.prefix(2) { return [.none, .none, .none, .none] }
         for pair in [0, 2] where levels[pair + 1] == .none {
             let low = levels[pair]
             levels[pair] = low.lower

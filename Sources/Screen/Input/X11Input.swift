@@ -81,6 +81,8 @@ struct X11Hands: @unchecked Sendable {
     private var sessions: [Int: Hands] = [:]
     private var keyboard: X11Keyboard?
     private var nextAttempt: Int64 = 0
+    /// What was held when the connection was lost. The server may be the same one, frozen for a while, and hold it still.
+    private var orphans: (keys: Set<UInt8>, buttons: UInt8) = ([], 0)
     /// How many sessions hold a button.
     private var holders = [Int](repeating: 0, count: 9)
     private(set) var counts = StageCounts()
@@ -124,7 +126,12 @@ struct X11Hands: @unchecked Sendable {
     }
 
     mutating func end(_ session: Int) {
-        guard let hands = sessions.removeValue(forKey: session), let keyboard, !keyboard.x.isGone else { return }
+        guard let hands = sessions.removeValue(forKey: session) else { return }
+        guard let keyboard, !keyboard.x.isGone else {
+            orphans.keys.formUnion(hands.keys.values)
+            orphans.buttons |= hands.buttons
+            return
+        }
         move(hands.buttons, to: 0, keyboard)
         for code in hands.keys.values { keyboard.release(code) }
         if sessions.isEmpty { keyboard.giveBack() }
@@ -187,7 +194,10 @@ struct X11Hands: @unchecked Sendable {
         let now = Boottime.monotonicNanoseconds()
         guard now >= nextAttempt else { return nil }
         do {
-            keyboard = try X11Keyboard(screen, patience)
+            let found = try X11Keyboard(screen, patience)
+            try found.letGo(orphans.keys, orphans.buttons)
+            orphans = ([], 0)
+            keyboard = found
             fault = nil
         } catch {
             lose(error)
@@ -196,9 +206,13 @@ struct X11Hands: @unchecked Sendable {
         return keyboard
     }
 
-    /// A server that comes back holds nothing.
+    /// Whoever comes back holds nothing.
     private mutating func lose(_ error: ScreenError) {
         fault = error
+        for hands in sessions.values {
+            orphans.keys.formUnion(hands.keys.values)
+            orphans.buttons |= hands.buttons
+        }
         keyboard = nil
         nextAttempt = Boottime.monotonicNanoseconds() + Self.retry
         holders = [Int](repeating: 0, count: 9)

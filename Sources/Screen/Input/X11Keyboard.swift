@@ -100,6 +100,23 @@ final class X11Keyboard {
         if count == 0 { send(UInt8(XCB_KEY_RELEASE), code) }
     }
 
+    /// Releases those of `keys` and `buttons` that are down: a connection before this one held them.
+    func letGo(_ keys: Set<UInt8>, _ buttons: UInt8) throws(ScreenError) {
+        guard !keys.isEmpty || buttons != 0 else { return }
+        let question = xcb_query_keymap(x.raw)
+        let state = try modifiersInForce()
+        guard let reply = try x.reply(question.sequence, as: xcb_query_keymap_reply_t.self) else { return }
+        let down = withUnsafeBytes(of: reply.value.keys) { Array($0) }
+        for code in keys where down.count > Int(code / 8) && down[Int(code / 8)] & 1 << (code % 8) != 0 {
+            send(UInt8(XCB_KEY_RELEASE), code)
+        }
+        // Buttons 1 to 5 are the state's bits 8 to 12; releasing one that is up is nothing.
+        for bit in 0..<8 where buttons & 1 << bit != 0 {
+            if bit > 4 || state & 0x100 << bit != 0 { button(UInt8(bit + 1), isDown: false) }
+        }
+        try x.flush()
+    }
+
     /// Lent keys mean nothing again.
     func giveBack() {
         for one in lent { assign(one.code, .none) }

@@ -71,10 +71,12 @@ final class X11Connection {
         ScreenError(.unreachable, "\(address.sentence) has not answered for \(patience / 1_000_000) ms: is it frozen?")
     }
 
-    /// The reply to a request; nil where the server answered with an error, which is counted.
+    /// The reply to a request; nil where the server answered with an error, which is counted. `isSent`: it was flushed already.
     /// - Throws: `unreachable` once the server is gone, or silent past the patience.
-    func reply<Value>(_ sequence: UInt32, as type: Value.Type) throws(ScreenError) -> X11Reply<Value>? {
-        try flush()
+    func reply<Value>(
+        _ sequence: UInt32, as type: Value.Type, isSent: Bool = false
+    ) throws(ScreenError) -> X11Reply<Value>? {
+        if !isSent { try flush() }
         let deadline = Boottime.monotonicNanoseconds() + patience
         while true {
             var answer: UnsafeMutableRawPointer?

@@ -40,7 +40,7 @@ extension X11Source {
         let queue = slices([shown(first)])
         var place = 0
         let sent = try send(queue, from: &place)
-        let rest = try fetched(fetch).filter { !shown(first).contains($0) }
+        let rest = try fetched(fetch, isSent: true).filter { !shown(first).contains($0) }
         try receive(sent) { found.add($0) }
         try read(Array(queue[place...]) + rest) { found.add($0) }
     }
@@ -52,8 +52,9 @@ extension X11Source {
     }
 
     /// What was subtracted, in the picture's coordinates: at most `Damage.limit` rectangles.
-    func fetched(_ sequence: UInt32) throws(ScreenError) -> [PixelRect] {
-        guard let reply = try x.reply(sequence, as: xcb_xfixes_fetch_region_reply_t.self) else { return [] }
+    func fetched(_ sequence: UInt32, isSent: Bool = false) throws(ScreenError) -> [PixelRect] {
+        let reply = try x.reply(sequence, as: xcb_xfixes_fetch_region_reply_t.self, isSent: isSent)
+        guard let reply else { return [] }
         let rects = UnsafeBufferPointer(
             start: xcb_xfixes_fetch_region_rectangles(reply.pointer),
             count: Int(xcb_xfixes_fetch_region_rectangles_length(reply.pointer)))
@@ -112,11 +113,13 @@ extension X11Source {
         let (left, top) = (Int16(truncatingIfNeeded: rect.x + area.x), Int16(truncatingIfNeeded: rect.y + area.y))
         let (width, height) = (UInt16(truncatingIfNeeded: rect.width), UInt16(truncatingIfNeeded: rect.height))
         let format = UInt8(XCB_IMAGE_FORMAT_Z_PIXMAP.rawValue)
+        // Without what windows of depth 32 and some programs leave in the unused byte: it would count as a change.
+        let planes: UInt32 = layout.kind == .direct ? 0xffffff : ~0
         guard let segment else {
-            return xcb_get_image(x.raw, format, x.root, left, top, width, height, ~0).sequence
+            return xcb_get_image(x.raw, format, x.root, left, top, width, height, planes).sequence
         }
         return xcb_shm_get_image(
-            x.raw, x.root, left, top, width, height, ~0, format, segment.id, UInt32(offset)
+            x.raw, x.root, left, top, width, height, planes, format, segment.id, UInt32(offset)
         ).sequence
     }
 
@@ -141,7 +144,7 @@ extension X11Source {
     }
 
     private func receiveShared(_ piece: Piece, _ changed: (PixelRect) -> Void) throws(ScreenError) -> Bool {
-        let reply = try x.reply(piece.sequence, as: xcb_shm_get_image_reply_t.self)
+        let reply = try x.reply(piece.sequence, as: xcb_shm_get_image_reply_t.self, isSent: true)
         let bytes = layout.stride(width: piece.rect.width) * piece.rect.height
         guard let reply, let segment, Int(reply.value.size) == bytes else { return false }
         picture.update(piece.rect, from: segment.memory + piece.offset, layout, changed: changed)
@@ -149,7 +152,7 @@ extension X11Source {
     }
 
     private func receiveReply(_ piece: Piece, _ changed: (PixelRect) -> Void) throws(ScreenError) -> Bool {
-        let reply = try x.reply(piece.sequence, as: xcb_get_image_reply_t.self)
+        let reply = try x.reply(piece.sequence, as: xcb_get_image_reply_t.self, isSent: true)
         let bytes = layout.stride(width: piece.rect.width) * piece.rect.height
         guard let reply, Int(xcb_get_image_data_length(reply.pointer)) >= bytes,
             let pixels = xcb_get_image_data(reply.pointer)

@@ -21,7 +21,7 @@ public final class X11Source: FrameSource {
         public var compares = 0
         public var lies = 0
         public var cursorsTooLarge = 0
-        /// Errors of the protocol that were answered to no question.
+        /// Errors of the protocol, none of which is fatal.
         public var errors = 0
         public init() {}
     }
@@ -29,6 +29,7 @@ public final class X11Source: FrameSource {
     /// How much of the work of a storm one look does: the rest is due at once, after what was found is passed on.
     static let mostRounds = 3
     static let mostRefusals = 16
+    static let mostEvents = 4096
 
     let x: X11Connection
     let layout: PixelLayout
@@ -49,6 +50,7 @@ public final class X11Source: FrameSource {
     var subtraction: UInt32?
     var isAreaStale = false
     private var isCursorStale = true
+    private var mayHaveMore = false
     var isPictureStale = true
     var refusals = 0
     var tally = Counts()
@@ -116,7 +118,7 @@ public final class X11Source: FrameSource {
             // What came in between the replies: the socket will not tell of it again.
             readEvents(reading: false)
         }
-        if x.isLocal, !hasWork, Boottime.monotonicNanoseconds() >= clock.next {
+        if x.isLocal, !isAreaStale, !isPictureStale, Boottime.monotonicNanoseconds() >= clock.next {
             try compare(&change.damage)
             readEvents(reading: false)
         }
@@ -125,10 +127,13 @@ public final class X11Source: FrameSource {
         return change
     }
 
-    private var hasWork: Bool { damaged != nil || isAreaStale || isCursorStale || isPictureStale }
+    private var hasWork: Bool { damaged != nil || isAreaStale || isCursorStale || isPictureStale || mayHaveMore }
 
+    /// At most so many: a program that changes the pointer without end does not keep a look from ending.
     private func readEvents(reading: Bool) {
-        while let event = x.nextEvent(reading: reading) {
+        mayHaveMore = false
+        for _ in 0..<Self.mostEvents {
+            guard let event = x.nextEvent(reading: reading) else { return }
             switch event {
             case .damaged(let rect, let request):
                 tally.damages += 1
@@ -140,6 +145,7 @@ public final class X11Source: FrameSource {
             case .keymapChanged, .other: break
             }
         }
+        mayHaveMore = true
     }
 
     /// Follows the screen's size and place: another size is another picture.
