@@ -23,6 +23,9 @@ import Testing
 
     @Test func everyWayInShowsTheSameScreenExactly() async throws {
         let (view, gate) = try await bed()
+        view.screen.draw(PixelRect(x: 0, y: 0, width: 320, height: 240)) { x, y in
+            UInt32(x & 255) << 16 | UInt32(y & 255)
+        }
         let open = try GateWire(gate.rfb)
         #expect(try open.greet() == [1, 19])
         open.send([1])
@@ -60,6 +63,10 @@ import Testing
     /// A stock viewer, which speaks RFB 3.3 and knows nothing of us.
     @Test func aStockViewerTakesAPicture() async throws {
         let (view, gate) = try await bed()
+        // It waits for something to be seen.
+        view.screen.draw(PixelRect(x: 0, y: 0, width: 320, height: 240)) { x, y in
+            UInt32(x & 255) << 16 | UInt32(y & 255)
+        }
         let file = "\(gate.folder.path)/screen.jpg"
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/vncsnapshot")
