@@ -138,7 +138,8 @@ struct GateBed {
     }
 
     init(
-        reception: EchoReception = EchoReception(), _ change: (inout Gate.Options) -> Void = { _ in },
+        reception: EchoReception = EchoReception(), behind: (any Reception)? = nil,
+        _ change: (inout Gate.Options) -> Void = { _ in },
         policy: (inout AccessPolicy) -> Void = { _ in }
     ) async throws {
         folder = try GateFolder()
@@ -155,7 +156,7 @@ struct GateBed {
         let files = try CertificateFiles.openOrMake("\(folder.path)/gate.pem", names: []).files
         let remarks = Remarks()
         let gate = Gate(
-            options, access: access, certificates: files, reception: reception,
+            options, access: access, certificates: files, reception: behind ?? reception,
             page: { request in
                 request.path == "/"
                     ? HTTPResponse(type: "text/html", body: Array("<p>lane L07</p>".utf8))
