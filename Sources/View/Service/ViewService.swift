@@ -29,8 +29,6 @@ import Synchronization
     private let attendants: Attendants
     private let hands: Hands
     private let link: LaneLink?
-    private let tell: @Sendable (Notice) -> Void
-    private var present: [UInt64: AttendantID] = [:]
 
     /// Pointer and keys of those who control, by attendant. Any thread.
     private final class Hands: Sendable {
@@ -64,7 +62,6 @@ import Synchronization
         _ options: Options, input: X11Input?, tell: @escaping @Sendable (Notice) -> Void,
         makeSource: @escaping Capture.SourceMaker
     ) throws {
-        self.tell = tell
         let plan = options.masks
         // What holds before the agent's first word: it is not known.
         let capture = try Capture(mask: plan.mask(nil), report: tell, makeSource: makeSource)
@@ -76,14 +73,26 @@ import Synchronization
         hooks.ended = { id, _, _ in hands.end(id) }
         attendants = Attendants(capture: capture, label: options.label, hooks: hooks)
         link = options.control.map { path in LaneLink(path: path) { capture.setMask(plan.mask($0)) } }
-        let door = Door()
+        let reception = AttendantReception(attendants) { news in
+            switch news {
+            case .came(let visitor, _):
+                let mask = capture.mask
+                let hidden = mask.areas.isEmpty ? "nothing" : mask.reasons.joined(separator: "; ")
+                let fields: [Notice.Field] = [.init("mode", visitor.grant.mode.name), .init("mask", hidden)]
+                tell(Notice(.info, "an attendant watches the screen", Self.fields(visitor) + fields))
+            case .left(let visitor, let end):
+                tell(
+                    Notice(
+                        .info, "an attendant has left", Self.fields(visitor) + [.init("reason", end.rawValue)]))
+            }
+        }
         gate = Gate(
-            options.gate, access: try Access(options.access), certificates: options.certificates, reception: door,
+            options.gate, access: try Access(options.access), certificates: options.certificates,
+            reception: reception,
             remark: { remark in
                 let fields = remark.fields.sorted { $0.key < $1.key }.map { Notice.Field($0.key, $0.value) }
                 tell(Notice(.warning, "the gate: \(remark.message)", fields))
             })
-        door.service = self
     }
 
     /// Opens the gate, and begins to follow the lane.
@@ -100,48 +109,10 @@ import Synchronization
         capture.stop()
     }
 
-    // MARK: Who comes and goes
-
-    private func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink {
-        do throws(AdmissionError) {
-            let (id, link) = try attendants.admit(controls: visitor.grant.mode == .control)
-            present[visitor.id] = id
-            tell(
-                Notice(
-                    .info, "an attendant watches the screen",
-                    Self.fields(visitor) + [.init("mode", visitor.grant.mode.name), .init("mask", maskText)]))
-            return link
-        } catch { throw ReceptionFault(error.description) }
-    }
-
-    private func didLeave(_ visitor: Visitor, _ end: GateEnd) {
-        guard let id = present.removeValue(forKey: visitor.id) else { return }
-        attendants.end(id)
-        tell(
-            Notice(.info, "an attendant has left", Self.fields(visitor) + [.init("reason", end.rawValue)]))
-    }
-
-    private var maskText: String {
-        let mask = capture.mask
-        return mask.areas.isEmpty ? "none" : mask.reasons.joined(separator: "; ")
-    }
-
     private static func fields(_ visitor: Visitor) -> [Notice.Field] {
         var fields: [Notice.Field] = [.init("visitor", String(visitor.id)), .init("address", visitor.address)]
         if !visitor.grant.attendant.isEmpty { fields.append(.init("attendant", visitor.grant.attendant)) }
         if let intervention = visitor.grant.intervention { fields.append(.init("intervention", intervention)) }
         return fields
-    }
-
-    /// Stands between the gate and the service that owns it.
-    private final class Door: Reception {
-        weak var service: ViewService?
-
-        func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink {
-            guard let service else { throw ReceptionFault("the view has ended") }
-            return try service.admit(visitor)
-        }
-
-        func didLeave(_ visitor: Visitor, _ end: GateEnd) { service?.didLeave(visitor, end) }
     }
 }
