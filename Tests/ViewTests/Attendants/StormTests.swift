@@ -138,7 +138,8 @@ import Testing
         }
         try quiesce("the beginning")
         let end = Boottime.milliseconds() + 8000
-        while Boottime.milliseconds() < end, course.state.withLock({ $0.wrong.isEmpty }) {
+        // On a slow machine at least as many rounds as bring a change of size and two joins.
+        while Boottime.milliseconds() < end || round < 5, course.state.withLock({ $0.wrong.isEmpty }) {
             for step in 0..<150 {
                 Self.act(bed.screen, &random)
                 // Bursts, and at times a breath in which viewers draw level.
@@ -171,7 +172,7 @@ import Testing
         try awaitTrue(seconds: 20) { course.state.withLock { $0.gone } == number }
         let found = course.state.withLock { $0 }
         #expect(found.wrong == [])
-        #expect(round >= 3 && found.updates > 100)
+        #expect(round >= 5 && found.updates > 40)
         // Not won by default: every way of sending was used.
         for encoding in [
             RFBClient.raw, RFBClient.copyRect, RFBClient.hextile, RFBClient.zlib, RFBClient.tight, RFBClient.zrle,
@@ -217,7 +218,7 @@ import Testing
         var random = SystemRandomNumberGenerator()
         let end = Boottime.milliseconds() + 4000
         var rounds = 0
-        while Boottime.milliseconds() < end {
+        while Boottime.milliseconds() < end || rounds < 12 {
             rounds += 1
             // The moment that counts: the mask is on, and the very next thing on the screen is the secret.
             bed.capture.setMask(masks[rounds % masks.count])
