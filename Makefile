@@ -24,8 +24,9 @@ demo: setup release ## Run the main job on an embedded Kafka and a simulated lan
 build: setup ## Build for debugging; import arrows and warnings are errors
 	$(SWIFT_BUILD)
 
-release: ## Build the one file that is installed: .build-release/release/lanewatch
+release: ## Build what is installed: lanewatch and lanewatch-view in .build-release/release
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
+	$(SWIFT_BUILD) $(RELEASE) --product lanewatch-view
 
 test: setup ## Run every test, one at a time: many watch real clocks and real disks
 	$(SWIFT_BUILD) --build-tests
@@ -87,7 +88,7 @@ release-schemas: ## When a version goes out: keep its schemas, which later ones 
 	LANEWATCH_RELEASE=1 swift test -j 2 --filter ContractTests
 
 install: release ## Install below PREFIX (/usr), DESTDIR honoured
-	install -D -m 755 .build-release/release/lanewatch $(DESTDIR)$(PREFIX)/bin/lanewatch
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin .build-release/release/lanewatch .build-release/release/lanewatch-view
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch/rules $(wildcard rules/*.yaml)
 	install -D -m 644 docs/reference/lanewatch.yaml $(DESTDIR)$(PREFIX)/share/lanewatch/lanewatch.yaml
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch docs/reference/rules.schema.json docs/reference/tests.schema.json

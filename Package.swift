@@ -18,6 +18,7 @@ let package = Package(
     name: "lanewatch",
     products: [
         .executable(name: "lanewatch", targets: ["lanewatch"]),
+        .executable(name: "lanewatch-view", targets: ["lanewatch-view"]),
         // For Benchmarks/, which is a package of its own.
         .library(
             name: "LanewatchParts",
@@ -74,6 +75,14 @@ let package = Package(
             dependencies: [
                 "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop",
                 "Telemetry", "Signing", "Verify", "CLinux",
+            ],
+            swiftSettings: strict),
+
+        // The live view, in a process of its own: the agent's has no picture in it, and no code that draws one.
+        .executableTarget(
+            name: "lanewatch-view",
+            dependencies: [
+                "Agent", "Lane", "YAML", "Loop", "Net", "Screen", "Signing", "Telemetry", "View", "CLinux",
             ],
             swiftSettings: strict),
 

@@ -35,6 +35,7 @@ enum Main {
         case "bundle": return BundleCommand.perform(arguments)
         case "doctor": return DoctorCommand.perform(arguments)
         case "signal": return SignalCommand.perform(arguments)
+        case "view": return ViewCommand.perform(arguments)
         case "verify": return VerifyCommand.perform(arguments)
         case "demo": return DemoCommand.perform(arguments)
         case "topics": return TopicsCommand.perform(arguments)

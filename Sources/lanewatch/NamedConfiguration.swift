@@ -34,8 +34,10 @@ struct NamedConfiguration {
             configuration.topicSettings.diagnostics(
                 configuration.topicSettings.needed(configuration.topics, $0.set), file.source)
         }
+        let masks = rules.flatMap { rules in configuration.view?.resolve(rules.set, file.source).diagnostics }
         diagnostics =
-            file.diagnostics + (topics ?? []) + KafkaSettings.diagnostics(configuration, file.source) + faults
+            file.diagnostics + (topics ?? []) + (masks ?? []) + KafkaSettings.diagnostics(configuration, file.source)
+            + faults
             + (named?.diagnostics ?? [])
     }
 }

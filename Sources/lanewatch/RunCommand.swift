@@ -27,7 +27,7 @@ enum RunCommand {
             let (configuration, rules, trust, warnings) = load(
                 arguments[Table.config] ?? "", asJSON: arguments.has(Table.json))
         else { return 1 }
-        let log = makeLog(configuration)
+        let log = Log(configuration, isColoured: Terminal.isColoured(2))
         for warning in warnings { log.note(LaneAgent.notice(of: warning)) }
         let localTime = StoreZone(name: configuration.timezone)
         do {
@@ -84,19 +84,6 @@ enum RunCommand {
             Terminal.error(asJSON ? diagnostic.json + "\n" : diagnostic.rendered(coloured: Terminal.isColoured(2)))
         }
         return nil
-    }
-
-    private static func makeLog(_ configuration: Configuration) -> Log {
-        let format: LogFormat
-        switch configuration.log.format {
-        case .auto: format = .suitable()
-        case .text: format = .text(colour: Terminal.isColoured(2))
-        case .json: format = .json
-        case .journal: format = .journal
-        }
-        return Log(
-            level: LogRecord.Level(configuration.log.level), sink: format.sink(),
-            context: [.store: "\(configuration.identity.store)", .lane: "\(configuration.identity.lane)"])
     }
 
     /// Until SIGTERM or SIGINT (true), or until the agent says that it cannot go on (false). SIGHUP reloads rules.

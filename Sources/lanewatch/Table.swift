@@ -310,7 +310,8 @@ enum Table {
                 .init("lanewatch run", "Watch this lane."),
             ],
             commands: [
-                run, check, test, replay, explain, rules, outbox, bundle, signal, topics, verify, doctor, demo, manual,
+                run, check, test, replay, explain, rules, outbox, bundle, signal, view, topics, verify, doctor, demo,
+                manual,
             ]),
         version: Version.text,
         files: [

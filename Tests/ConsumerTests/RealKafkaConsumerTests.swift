@@ -106,6 +106,12 @@ extension RealKafkaConsumerTests {
                 try beds.postgres.rows("SELECT type FROM events ORDER BY type").map(\.[0]) == [
                     "sco.message.withheld.v1", "sco.messages.dropped.v1",
                 ])
+            // The lane never heard of the arrival of the last two.
+            try beds.publish(
+                "told",
+                #"{"from": 36, "id": "other", "type": "sco.messages.dropped.v1", "data": {"first": 35, "last": 36, "count": 2}}"#
+            )
+            #expect(try beds.drain("told")["repeated"] == 1)
             // It tells of fewer than are missing.
             try beds.publish(
                 "told",

@@ -89,7 +89,9 @@ public enum Judge {
 
     private static func judgeOrder(_ firsts: [Record], _ allowance: Allowance, _ verdict: inout Verdict) {
         var highest: [Int: Record] = [:]
+        var known: Set<Allowance.Position> = []
         for record in firsts where allowance.judgesArrival {
+            if !known.insert(record.position).inserted, record.standsIn { continue }
             if let before = highest[record.partition], record.position < before.position {
                 verdict.reordered += 1
                 verdict.note("offset \(record.offset): \(record.position) stands behind \(before.position)")
@@ -115,6 +117,8 @@ public enum Judge {
         var positions: [String: Allowance.Position] = [:]
         var highest: [Int: Int] = [:]
         for record in records {
+            // A lane that never heard of its message's arrival drops or withholds it afterwards: that counts as a repeat.
+            if record.standsIn, let other = ids[record.position], other != record.id { continue }
             if let other = ids.updateValue(record.id, forKey: record.position), other != record.id {
                 verdict.doubledAfter += 1
                 verdict.note("\(record.position) is the sequence of \(other) and of \(record.id)")

@@ -14,6 +14,8 @@ public struct Record: Hashable, Sendable {
     public var seq: Int
     /// Of the signal that made it; nil where the value names none.
     public var number: Int?
+    /// It stands in the place of another message.
+    public var standsIn: Bool { kind == .dropped || kind == .withheld }
     /// The sequences that a message of the kind `dropped` tells of, in its own epoch: given up, or not readable any more.
     public var told: ClosedRange<Int>?
 

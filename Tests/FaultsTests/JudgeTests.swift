@@ -100,6 +100,15 @@ struct JudgeTests {
         #expect(verdict(records).doubledAfter == 1)
     }
 
+    /// A lane that never heard of its message's arrival drops or withholds it afterwards.
+    @Test(arguments: [Record.Kind.dropped, .withheld])
+    func whatStandsInForAMessageThatCameIsARepeat(kind: Record.Kind) {
+        let standIn = Record(offset: 20, id: "a stand-in", kind: kind, seq: 5, number: nil)
+        #expect(verdict(log(10) + [standIn]).isClean)
+        let stranger = Record(offset: 20, id: "a stand-in", kind: .other, seq: 5, number: nil)
+        #expect(!verdict(log(10) + [stranger]).isClean)
+    }
+
     @Test func oneSignalWithTwoEffectsIsADouble() {
         let twice = Record(offset: 20, id: "another", kind: .raised, seq: 21, number: 10)
         let found = verdict(log(10) + [twice])

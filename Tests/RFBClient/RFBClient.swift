@@ -20,10 +20,14 @@ public final class RFBClient {
         case update(Int)
         case size(width: Int, height: Int)
         case other(Int)
+        /// A fence that came back with what it carried.
+        case fence([UInt8])
+        /// The server knows continuous updates, or has ended them.
+        case endOfContinuousUpdates
     }
 
     public static let raw = 0, copyRect = 1, hextile = 5, zlib = 6, tight = 7, zrle = 16
-    public static let cursor = -239, desktopSize = -223, lastRect = -224
+    public static let cursor = -239, desktopSize = -223, lastRect = -224, fence = -312, continuousUpdates = -313
 
     let reader: ByteReader
     public let format: ClientFormat
@@ -87,6 +91,16 @@ public final class RFBClient {
 
     public func point(x: Int, y: Int, buttons: UInt8) throws { try send([5, buttons] + Self.two(x) + Self.two(y)) }
 
+    /// Sends a fence that has to come back when all before it was done.
+    public func fence(_ payload: [UInt8]) throws {
+        try send([248, 0, 0, 0, 0x80, 0, 0, 1, UInt8(payload.count)] + payload)
+    }
+
+    /// Asks to be told of changes of all of the screen without asking, or no longer.
+    public func setContinuous(_ isOn: Bool) throws {
+        try send([150, isOn ? 1 : 0, 0, 0, 0, 0] + Self.two(picture.width) + Self.two(picture.height))
+    }
+
     /// Reads one message, if one begins within `milliseconds`, and asks for the next update.
     /// - Returns: what came; nil for nothing.
     public func hear(milliseconds: Int, thenRequest: Bool = true) throws -> Event? {
@@ -103,6 +117,13 @@ public final class RFBClient {
             _ = try reader.bytes(3)
             _ = try reader.bytes(6 * (try reader.two()))
         case 2: break
+        case 150: return .endOfContinuousUpdates
+        case 248:
+            let head = try reader.bytes(8)
+            let payload = try reader.bytes(Int(head[7]))
+            // One that asks is answered.
+            guard head[3] & 0x80 != 0 else { return .fence(payload) }
+            try send([248, 0, 0, 0, 0, head[4], head[5], head[6], UInt8(payload.count)] + payload)
         case 3:
             _ = try reader.bytes(3)
             _ = try reader.bytes(try reader.four())

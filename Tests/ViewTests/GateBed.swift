@@ -27,20 +27,21 @@ final class EchoReception: Reception {
         var left: [UInt64: GateEnd] = [:]
         var threads = 0
     }
-    private let state = Mutex(State())
-    private let pictureBytes: Int
-    private let isClosed: Bool
+    private nonisolated let state = Mutex(State())
+    private nonisolated let pictureBytes: Int
+    private nonisolated let isClosed: Bool
 
-    static let serverInit: [UInt8] = [0, 4, 0, 3] + PixelFormat.frame.bytes + [0, 0, 0, 4] + Array("echo".utf8)
+    nonisolated static let serverInit: [UInt8] =
+        [0, 4, 0, 3] + PixelFormat.frame.bytes + [0, 0, 0, 4] + Array("echo".utf8)
 
-    init(pictureBytes: Int = 100_000, isClosed: Bool = false) {
+    nonisolated init(pictureBytes: Int = 100_000, isClosed: Bool = false) {
         self.pictureBytes = pictureBytes
         self.isClosed = isClosed
     }
 
-    var threads: Int { state.withLock { $0.threads } }
-    var left: [UInt64: GateEnd] { state.withLock { $0.left } }
-    var present: [Visitor] { state.withLock { $0.present.values.sorted { $0.id < $1.id } } }
+    nonisolated var threads: Int { state.withLock { $0.threads } }
+    nonisolated var left: [UInt64: GateEnd] { state.withLock { $0.left } }
+    nonisolated var present: [Visitor] { state.withLock { $0.present.values.sorted { $0.id < $1.id } } }
 
     func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink {
         guard !isClosed else { throw ReceptionFault("no screen") }
@@ -73,7 +74,7 @@ final class EchoReception: Reception {
         }
     }
 
-    private func serve(_ inner: Int32, _ backlog: Backlog, _ wake: Int32) {
+    private nonisolated func serve(_ inner: Int32, _ backlog: Backlog, _ wake: Int32) {
         var room = [UInt8](repeating: 0, count: 64 << 10)
         var greeting = InnerLink.greeting.count
         while greeting > 0 {
@@ -87,20 +88,26 @@ final class EchoReception: Reception {
             let count = read(inner, &room, room.count)
             guard count > 0, send(Array(room[..<count]), inner) else { return }
             // Messages come whole; a request is 10 bytes that begin with 3.
-            guard count >= 10, room[count - 10] == 3, pictureBytes > 0 else { continue }
-            while !backlog.hasRoom(besides: { 0 }) {
-                var ready = [
-                    pollfd(fd: wake, events: Int16(POLLIN), revents: 0), pollfd(fd: inner, events: 0, revents: 0),
-                ]
-                guard poll(&ready, 2, 60_000) > 0, ready[1].revents == 0 else { return }
-                var count: UInt64 = 0
-                eventfd_read(wake, &count)
+            guard count % 10 == 0, room[0] == 3, pictureBytes > 0 else { continue }
+            for _ in 0..<(count / 10) {
+                guard waitForRoom(inner, backlog, wake), send(picture, inner) else { return }
             }
-            guard send(picture, inner) else { return }
         }
     }
 
-    private func send(_ bytes: [UInt8], _ descriptor: Int32) -> Bool {
+    /// As an attendant does: no other picture while one waits at the gate.
+    private nonisolated func waitForRoom(_ inner: Int32, _ backlog: Backlog, _ wake: Int32) -> Bool {
+        while !backlog.hasRoom(besides: { 0 }) {
+            var ready = [pollfd(fd: wake, events: Int16(POLLIN), revents: 0)]
+            ready.append(pollfd(fd: inner, events: 0, revents: 0))
+            guard poll(&ready, 2, 60_000) > 0, ready[1].revents == 0 else { return false }
+            var count: UInt64 = 0
+            eventfd_read(wake, &count)
+        }
+        return true
+    }
+
+    private nonisolated func send(_ bytes: [UInt8], _ descriptor: Int32) -> Bool {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes { room in
@@ -131,8 +138,9 @@ struct GateBed {
     }
 
     init(
-        reception: EchoReception = EchoReception(), policy: (inout AccessPolicy) -> Void = { _ in },
-        _ change: (inout Gate.Options) -> Void = { _ in }
+        reception: EchoReception = EchoReception(), behind: (any Reception)? = nil,
+        _ change: (inout Gate.Options) -> Void = { _ in },
+        policy: (inout AccessPolicy) -> Void = { _ in }
     ) async throws {
         folder = try GateFolder()
         key = try SigningKey.made()
@@ -148,7 +156,7 @@ struct GateBed {
         let files = try CertificateFiles.openOrMake("\(folder.path)/gate.pem", names: []).files
         let remarks = Remarks()
         let gate = Gate(
-            options, access: access, certificates: files, reception: reception,
+            options, access: access, certificates: files, reception: behind ?? reception,
             page: { request in
                 request.path == "/"
                     ? HTTPResponse(type: "text/html", body: Array("<p>lane L07</p>".utf8))
@@ -182,6 +190,7 @@ struct GateBed {
             if condition(await counts) { return true }
             try? await Task.sleep(for: .milliseconds(5))
         }
+        Issue.record("\(await counts)")
         return false
     }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import Loop
@@ -141,14 +142,22 @@ import Testing
         #expect(try web.greet() == [1, 19, 2])
         web.send([2])
         try answer(web)
+        var insides: [GateWire] = []
         for subtype in [261, 260] {
             let inside = try GateWire(bed.rfb)
             _ = try inside.greet()
             #expect(try inside.veNCrypt(subtype) == [262, 261, 260])
-            if subtype == 261 { try answer(inside) } else { try inside.result() }
+            insides.append(inside)
+            guard subtype == 260 else {
+                try answer(inside)
+                continue
+            }
+            try inside.result()
+            try inside.enter()
+            try inside.ping()
         }
-        #expect(bed.reception.present.map(\.grant.mode) == [.view, .control, .control, .view, .view])
-        #expect(bed.reception.present.map(\.isEncrypted) == [false, false, false, true, true])
+        #expect(bed.reception.present.map(\.grant.mode) == [.view, .control, .control, .view, .view, .control])
+        #expect(bed.reception.present.map(\.isEncrypted) == [false, false, false, true, true, true])
         await bed.close()
     }
 

@@ -1,3 +1,4 @@
+import CLinux
 import COpenSSL
 import Glibc
 import Loop
@@ -226,6 +227,38 @@ final class GateWire: @unchecked Sendable {
         return !isSilent
     }
 
+    /// A descriptor behind which this wire is, for a client that knows neither TLS nor WebSockets. It ends with the wire's other side,
+    /// or with the descriptor.
+    func bridge() throws -> Int32 {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
+        let inner = ends[1]
+        startThread(name: "bridge") { [self] in
+            carry(inner)
+            Glibc.close(inner)
+        }
+        return ends[0]
+    }
+
+    private func carry(_ inner: Int32) {
+        var room = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            var ready = [pollfd(fd: inner, events: Int16(POLLIN), revents: 0)]
+            ready.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+            guard poll(&ready, 2, 60_000) > 0 else { return }
+            if ready[0].revents != 0 {
+                let count = recv(inner, &room, room.count, 0)
+                guard count > 0, send(Array(room[..<count])) else { return }
+            }
+            if ready[1].revents != 0 {
+                guard (try? more()) != nil else { return }
+                let bytes = kept
+                kept = []
+                guard Glibc.send(inner, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else { return }
+            }
+        }
+    }
+
     // MARK: The ways in
 
     /// HTTP's way to a WebSocket; throws what was answered instead.
@@ -306,28 +339,32 @@ final class GateWire: @unchecked Sendable {
     }
 
     /// Over RFB's port, with X509Plain.
-    static func join(_ bed: GateBed, user: String = "", token: String? = nil, receiveBuffer: Int32? = nil) throws
+    static func join(
+        _ bed: GateBed, user: String = "", token: String? = nil, receiveBuffer: Int32? = nil, serverInit: Bool = true
+    ) throws
         -> GateWire
     {
         let wire = try GateWire(bed.rfb, receiveBuffer: receiveBuffer)
-        #expect(try wire.greet() == [19])
+        #expect(try wire.greet().contains(19))
         try wire.veNCrypt(262)
         wire.sendPlain(user, try token ?? bed.token())
         try wire.result()
-        try wire.enter()
+        if serverInit { try wire.enter() } else { wire.send([1]) }
         return wire
     }
 
     /// Over HTTPS, with Plain in a WebSocket.
-    static func joinWeb(_ bed: GateBed, user: String = "", token: String? = nil) throws -> GateWire {
+    static func joinWeb(_ bed: GateBed, user: String = "", token: String? = nil, serverInit: Bool = true) throws
+        -> GateWire
+    {
         let wire = try GateWire(bed.https)
         try wire.startTLS()
         try wire.upgrade()
-        #expect(try wire.greet() == [19])
+        #expect(try wire.greet().contains(19))
         #expect(try wire.veNCrypt(256) == [256])
         wire.sendPlain(user, try token ?? bed.token())
         try wire.result()
-        try wire.enter()
+        if serverInit { try wire.enter() } else { wire.send([1]) }
         return wire
     }
 }

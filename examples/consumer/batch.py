@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import effects
-from message import Message, Record, Stranger, Verdict, expected, judge, shown
+from message import STAND_INS, Message, Record, Stranger, Verdict, expected, judge, shown
 
 CURSORS = """
 SELECT source, topic, last FROM cursors JOIN unnest(%s::text[], %s::text[]) AS c(source, topic) USING (source, topic)
@@ -140,7 +140,8 @@ class _Judgement:
         verdict = judge(last, message, message.record.topic in self.compacted)
         if verdict is Verdict.REPEAT:
             known = self.known.get((key, message.sequence), message.id)
-            if known == message.id:
+            # A lane that never heard of a message's arrival may drop or withhold it afterwards, and says so in its place.
+            if known == message.id or message.type in STAND_INS:
                 counts["repeated"] += 1
                 return True
             if not self._accepted("conflict", message, message.sequence):

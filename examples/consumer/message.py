@@ -12,6 +12,7 @@ from enum import Enum
 
 EPOCH = 10**14  # ce_sequence is epoch × 10^14 + seq
 DROPPED = "sco.messages.dropped.v1"
+STAND_INS = (DROPPED, "sco.message.withheld.v1")  # each stands in the place of a message
 SOURCE = re.compile(r"/stores/([^/]+)/lanes/([^/]+)")
 KEPT_BYTES = 64 * 1024  # of the value of a rejected record
 

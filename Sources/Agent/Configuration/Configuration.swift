@@ -38,6 +38,8 @@ public struct Configuration: Sendable {
     public var gapLimit: Int64 = 10_000
     /// `address:port` of /metrics and /healthz; nil turns them off.
     public var metrics: Listen? = Listen(address: "127.0.0.1", port: 9464)
+    /// The live view; nil: there is none.
+    public var view: ViewSettings?
     public var log = Log()
     /// The file that it was read from; empty where it came from none.
     public var path = ""

@@ -50,7 +50,7 @@ struct ConfigurationReader {
                 keys: [
                     "format", "store", "lane", "timezone", "state", "rules", "signing", "rollout", "simulate", "socket",
                     "control", "devices", "kafka", "topics", "topic_settings", "backlog", "recording", "outbox",
-                    "limits", "gap_limit", "metrics",
+                    "limits", "gap_limit", "metrics", "view",
                     "log",
                 ], findings)
         else { return }
@@ -75,6 +75,7 @@ struct ConfigurationReader {
         readBacklog(top, &configuration)
         readRecording(top, &configuration)
         readOutbox(top, &configuration)
+        readView(top, &configuration)
         readRest(top, &configuration)
     }
 

@@ -18,7 +18,19 @@ struct ConditionReader {
 
     /// The condition under `key`, or nil where it is absent or faulty.
     func condition(_ key: String, of mapping: YAMLMapping) -> Condition? {
-        guard let text = mapping.text(key), let node = mapping[key] else { return nil }
+        guard let node = mapping[key] else { return nil }
+        return condition(key, node)
+    }
+
+    /// The condition that `node` is, which messages call `key`; nil where it is faulty.
+    func condition(_ key: String, _ node: YAMLNode) -> Condition? {
+        guard let scalar = node.scalar, !scalar.isNull else {
+            if !node.isRefused {
+                findings.error("\(Shown.quoted(key)) needs text, not \(node.described)", at: node.range)
+            }
+            return nil
+        }
+        let text = scalar.text
         let before = findings.errorCount
         let terms = TextCut(text, node).split(by: "and").compactMap { term($0, key) }
         return findings.errorCount == before ? Condition(terms: terms) : nil
@@ -83,9 +95,9 @@ public struct StateConditions {
         reader = ConditionReader(findings, vocabulary, remedy: "declare it under states: in a rule file")
     }
 
-    /// The terms under `key`, all of which must hold; nil where it is absent, or faulty, which was then reported.
-    public func terms(_ key: String, of mapping: YAMLMapping) -> [Term]? {
-        reader.condition(key, of: mapping)?.terms.map { term in
+    /// The terms that `node` holds, all of which must be so; nil where it is faulty, which is reported: messages call it `key`.
+    public func terms(_ key: String, _ node: YAMLNode) -> [Term]? {
+        reader.condition(key, node)?.terms.map { term in
             let state = set.states[term.state]
             return Term(state: state.name, value: state.values[term.value].name, isNegated: term.isNegated)
         }

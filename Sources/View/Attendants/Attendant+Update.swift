@@ -17,6 +17,7 @@ extension Attendant {
 
     /// Sends an update, if the viewer has asked for one, there is something to send, and the gate has room.
     func update(_ client: Client) {
+        if let area = flow.continuous, let size = frame?.size { ask(client, area.intersection(size.bounds)) }
         // Until then the news stay in the mailbox, where they are merged.
         guard !isEmpty(client.pointee.requestedRegion) else { return }
         guard backlog.hasRoom(besides: { Self.inPair(client.pointee.sock) }) else {
@@ -140,6 +141,8 @@ extension Attendant {
         sraRgnMakeEmpty(client.pointee.requestedRegion)
         knownSize = size
         tally.sizes += 1
+        // One that does not ask gets the pixels all the same.
+        if flow.continuous != nil { mailbox.wake() }
     }
 
     // MARK: Regions
@@ -148,6 +151,14 @@ extension Attendant {
 
     private func region(of rect: PixelRect) -> OpaquePointer? {
         sraRgnCreateRect(Int32(rect.x), Int32(rect.y), Int32(rect.right), Int32(rect.bottom))
+    }
+
+    /// As if the viewer had asked for what changes in `area`.
+    private func ask(_ client: Client, _ area: PixelRect) {
+        guard !area.isEmpty else { return }
+        let region = region(of: area)
+        sraRgnOr(client.pointee.requestedRegion, region)
+        sraRgnDestroy(region)
     }
 
     private func rects(of region: OpaquePointer?) -> [PixelRect] {

@@ -27,6 +27,7 @@ public final class Attendant: @unchecked Sendable {
         public var copiesAsPixels = 0
         public var sizes = 0
         public var cursors = 0
+        public var fences = 0
         /// How often there was no room at the gate for a picture that was wanted.
         public var waits = 0
         public var inputs = 0
@@ -57,6 +58,7 @@ public final class Attendant: @unchecked Sendable {
     var cursor: CursorPicture?
     var tally = Counts()
     private var pressed = PressedInput()
+    var flow = Flow()
     var ending: AttendantEnding?
 
     init(
@@ -108,6 +110,7 @@ public final class Attendant: @unchecked Sendable {
         converse(ready)
         client = nil
         if ready.pointee.sock >= 0 { rfbCloseClient(ready) }
+        FlowExtension.release(ready)
         rfbClientConnectionGone(ready)
         cursor = nil
         return ending ?? .gateClosed
@@ -172,6 +175,7 @@ public final class Attendant: @unchecked Sendable {
         {
             rfbProcessClientMessage(client)
             heard += 1
+            answer(client)
         }
         tally.messages += heard
     }

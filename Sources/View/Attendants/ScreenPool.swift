@@ -28,6 +28,7 @@ final class ScreenPool: Sendable {
         mallopt(-8, 2)
         // Names and addresses of viewers are none of its log's business; what is worth telling is told by us.
         rfbLogEnable(0)
+        FlowExtension.register()
         _ = rfbGetExtensionIterator()
         rfbReleaseExtensionIterator()
         var made: [Screen] = []

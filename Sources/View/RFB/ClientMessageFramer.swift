@@ -10,14 +10,16 @@
 /// | FramebufferUpdateRequest (3) | let through; one of no pixels is dropped |
 /// | KeyEvent (4), PointerEvent (5) | let through |
 /// | ClientCutText (6) | swallowed, as lanes have no clipboard to share; past 16 MiB refused |
+/// | EnableContinuousUpdates (150), ClientFence (248) | let through; a fence that carries more than 64 bytes is refused |
 /// | all others | refused |
 ///
-/// Source: RFC 6143, 7.5.
+/// Source: RFC 6143, 7.5; the community's rfbproto for 150 and 248.
 public struct ClientMessageFramer: Sendable {
     /// The most bytes that wait for the rest of their message.
     public static let mostHeld = 4 + 4 * mostEncodings
     static let mostEncodings = 1024
     static let mostCutText = 16 << 20
+    static let mostFenceBytes = 64
 
     /// Messages by what became of them: in = out + dropped + held.
     public struct Counts: Hashable, Sendable {
@@ -85,10 +87,16 @@ public struct ClientMessageFramer: Sendable {
             held.removeAll(keepingCapacity: true)
             toSwallow = length
             if length == 0 { endSwallowed() }
-        case 0, 2, 3, 4, 5, 6:
+        case 150 where held.count == 10:
+            pass(held, into: &out)
+        case 248 where held.count == 9 && held[8] > Self.mostFenceBytes:
+            throw refuse(RFBRefusal(.fence, "a fence with \(held[8]) bytes; at most \(Self.mostFenceBytes) are taken"))
+        case 248 where held.count >= 9 && held.count == 9 + Int(held[8]):
+            pass(held, into: &out)
+        case 0, 2, 3, 4, 5, 6, 150, 248:
             return
         default:
-            throw refuse(RFBRefusal(.unknownMessage, "message type \(type); a viewer sends 0 and 2 to 6"))
+            throw refuse(RFBRefusal(.unknownMessage, "message type \(type); a viewer sends 0, 2 to 6, 150 and 248"))
         }
     }
 

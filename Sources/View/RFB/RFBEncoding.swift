@@ -10,6 +10,8 @@ public enum RFBEncoding {
     public static let cursor: Int32 = -239
     public static let desktopSize: Int32 = -223
     public static let lastRect: Int32 = -224
+    public static let fence: Int32 = -312
+    public static let continuousUpdates: Int32 = -313
     /// Level 0 (worst) to 9: with one of them Tight may use JPEG, without it everything is exact.
     public static let jpegQuality: ClosedRange<Int32> = -32 ... -23
     public static let compression: ClosedRange<Int32> = -256 ... -247
@@ -17,7 +19,8 @@ public enum RFBEncoding {
     /// Whether the encoders may hear of it. Others (RRE, Ultra, extended clipboard, file transfer, scaling …) never reach them.
     public static func isOffered(_ encoding: Int32) -> Bool {
         switch encoding {
-        case raw, copyRect, hextile, zlib, tight, zrle, cursor, desktopSize, lastRect, jpegQuality, compression: true
+        case raw, copyRect, hextile, zlib, tight, zrle, cursor, desktopSize, lastRect, fence, continuousUpdates: true
+        case jpegQuality, compression: true
         default: false
         }
     }

@@ -7,8 +7,9 @@ public struct RFBRefusal: Error, Hashable, Sendable, CustomStringConvertible {
         case pixelFormat = "pixel_format"
         case tooManyEncodings = "too_many_encodings"
         case cutTextTooLong = "cut_text_too_long"
+        case fence
         /// What came from the inside is not the greeting that was agreed.
-        case greeting = "greeting"
+        case greeting
     }
 
     public let code: Code

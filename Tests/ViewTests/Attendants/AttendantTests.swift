@@ -231,4 +231,64 @@ import Testing
         try bed.hear(other, until: 0x10_2030)
         try bed.stop()
     }
+
+    @Test func aFenceComesBackWithWhatItCarried() throws {
+        let bed = try ViewBed()
+        let (_, client) = try bed.join([RFBClient.zrle, RFBClient.fence])
+        _ = try client.hear(milliseconds: 5000)
+        for number in 0..<20 {
+            let payload = (0..<number * 3).map { UInt8($0) }
+            try client.fence(payload)
+            var found: RFBClient.Event?
+            try awaitTrue(seconds: 10) {
+                found = try? client.hear(milliseconds: 100)
+                if case .fence = found { return true }
+                return false
+            }
+            #expect(found == .fence(payload))
+        }
+        // One that never said that it knows fences has no business to send one.
+        let (other, odd) = try bed.join([RFBClient.zrle])
+        try odd.fence([1])
+        try awaitTrue(seconds: 10) { bed.gate.ending(of: other) == .attendantEnded }
+        try bed.stop()
+    }
+
+    @Test func whoDoesNotWantToAskIsToldUnasked() throws {
+        let bed = try ViewBed()
+        let (id, client) = try bed.join([RFBClient.tight, RFBClient.continuousUpdates, RFBClient.desktopSize])
+        var isKnown = false
+        try awaitTrue(seconds: 10) {
+            if case .endOfContinuousUpdates? = try? client.hear(milliseconds: 100) { isKnown = true }
+            return isKnown && client.updates > 0
+        }
+        try client.setContinuous(true)
+        func hear(until colour: UInt32) throws {
+            try awaitTrue(seconds: 10) {
+                _ = try? client.hear(milliseconds: 100, thenRequest: false)
+                return client.picture[0, 0] == colour
+            }
+        }
+        for step in 1...20 {
+            bed.screen.fill(PixelRect(x: 0, y: 0, width: 9, height: 9), UInt32(step))
+            try hear(until: UInt32(step))
+        }
+        #expect(bed.wrongPixels(client) == 0)
+        // A new size goes on, as far as the viewer asked for.
+        bed.screen.resize(PixelSize(width: 200, height: 100))
+        bed.screen.fill(PixelRect(x: 0, y: 0, width: 9, height: 9), 0x99)
+        try hear(until: 0x99)
+        #expect(bed.wrongPixels(client) == 0)
+        try client.setContinuous(false)
+        try awaitTrue(seconds: 10) {
+            (try? client.hear(milliseconds: 100, thenRequest: false)) == .endOfContinuousUpdates
+        }
+        let updates = try #require(bed.attendants.counts[id]).updates
+        bed.screen.fill(PixelRect(x: 0, y: 0, width: 9, height: 9), 0xff)
+        #expect(try client.hear(milliseconds: 300, thenRequest: false) == nil, "it asks again from now on")
+        #expect(bed.attendants.counts[id]?.updates == updates)
+        try client.request(incremental: true)
+        try hear(until: 0xff)
+        try bed.stop()
+    }
 }

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test func theGoodOneIsNotBlockedAndTheBadOnesGo() throws {
-        let bed = try ViewBed(size: PixelSize(width: 640, height: 480))
+        let bed = try ViewBed(size: PixelSize(width: 640, height: 480), isStrict: true)
         AttendantTests.drawAll(bed.screen)
         let descriptors = Holdings.descriptors
         let (good, client) = try bed.join([RFBClient.tight, RFBClient.copyRect])

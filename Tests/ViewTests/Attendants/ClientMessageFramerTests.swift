@@ -73,7 +73,7 @@ import Testing
         #expect(out == Self.encodings([-255, -250, -254, -247]))
     }
 
-    @Test(arguments: [1, 7, 8, 150, 200, 249, 250, 251, 252, 253, 254, 255] as [UInt8])
+    @Test(arguments: [1, 7, 8, 149, 151, 200, 249, 250, 251, 252, 253, 254, 255] as [UInt8])
     func unknownMessagesAreRefusedAtTheirFirstByte(type: UInt8) throws {
         var framer = ClientMessageFramer()
         var out: [UInt8] = []
@@ -134,6 +134,21 @@ import Testing
             #expect(error?.code == .pixelFormat)
             #expect(out.isEmpty)
         }
+    }
+
+    @Test func fencesAndContinuousUpdatesAreLetThroughWhole() throws {
+        let fence: [UInt8] = [248, 0, 0, 0, 0x80, 0, 0, 1, 3, 1, 2, 3]
+        let empty: [UInt8] = [248, 0, 0, 0, 0, 0, 0, 1, 0]
+        let continuous: [UInt8] = [150, 1, 0, 0, 0, 0, 1, 0, 1, 0]
+        var framer = ClientMessageFramer()
+        var out: [UInt8] = []
+        for byte in fence + empty + continuous { try framer.feed([byte], into: &out) }
+        #expect(out == fence + empty + continuous)
+        #expect(framer.counts == .init(messages: 3, passed: 3))
+        let error = #expect(throws: RFBRefusal.self) {
+            try framer.feed([248, 0, 0, 0, 0x80, 0, 0, 1, 65], into: &out)
+        }
+        #expect(error?.code == .fence)
     }
 
     @Test func requestsOfNoPixelsAreDropped() throws {

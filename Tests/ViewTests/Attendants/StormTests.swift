@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    @Test func noPixelIsWrongInAStormOfChangesScrollsSizesAndJoins() throws {
+    @Test func noPixelIsWrongInAStormOfChangesScrollsMasksSizesAndJoins() throws {
         let bed = try ViewBed()
         let course = Course()
         var random = SystemRandomNumberGenerator()
@@ -123,12 +123,13 @@ import Testing
             try Self.view(number, bed, course)
             number += 1
         }
-        let white: UInt32 = 0xff_ffff
+        // Never black, which a viewer shows at first and after each change of size.
+        let colours: [UInt32] = [0xff_ffff, 0xff_0000, 0x00_ff00, 0x00_00ff]
         var round = 0
         var colour: UInt32 = 0
         func quiesce(_ what: String) throws {
             round += 1
-            colour = colour == white ? 0 : white
+            colour = colours[round % colours.count]
             bed.screen.fill(Self.mark, colour)
             course.set(round, colour)
             try awaitTrue(seconds: 60, what) {
@@ -142,6 +143,17 @@ import Testing
                 Self.act(bed.screen, &random)
                 // Bursts, and at times a breath in which viewers draw level.
                 if step % 10 == 0 { _ = poll(nil, 0, Int32.random(in: 0...4)) }
+                if step % 30 == 7 {
+                    // Below the mark: areas come, go and lie on each other.
+                    let areas = (0..<Int.random(in: 0...3, using: &random)).map { _ in
+                        Mask.Area(
+                            PixelRect(
+                                x: Int.random(in: 0...250, using: &random), y: Int.random(in: 8...200, using: &random),
+                                width: Int.random(in: 1...90, using: &random),
+                                height: Int.random(in: 1...90, using: &random)))
+                    }
+                    bed.capture.setMask(Mask(areas: areas))
+                }
                 if step == 60, round % 3 == 0 {
                     let size = PixelSize(width: Int.random(in: 120...420), height: Int.random(in: 100...340))
                     bed.screen.resize(size)

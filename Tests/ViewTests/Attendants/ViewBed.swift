@@ -17,7 +17,7 @@ final class ViewBed: Sendable {
     let inputs = Collected<InputEvent>()
     let endings = Collected<AttendantEnding>()
 
-    init(size: PixelSize = PixelSize(width: 320, height: 240), mask: Mask = .nothing) throws {
+    init(size: PixelSize = PixelSize(width: 320, height: 240), mask: Mask = .nothing, isStrict: Bool = false) throws {
         let screen = try ScriptedScreen(size: size)
         self.screen = screen
         capture = try Capture(mask: mask) { () throws(ScreenError) in try screen.makeSource() }
@@ -26,7 +26,7 @@ final class ViewBed: Sendable {
         hooks.ended = { [endings] _, ending, _ in endings.add(ending) }
         attendants = Attendants(capture: capture, label: "lane 7", hooks: hooks)
         // A picture as it is, what is in two socket buffers, and some.
-        gate = try StandInGate(bound: 640 * 480 * 4 + (1 << 20))
+        gate = try StandInGate(bound: 640 * 480 * 4 + (1 << 20), isStrict: isStrict)
     }
 
     /// A viewer that has said hello and asked for everything.

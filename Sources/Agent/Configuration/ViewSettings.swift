@@ -1,0 +1,92 @@
+import Lane
+import Rules
+import YAML
+
+/// `view:` of the configuration: what attendants may see of the lane's screen, and how they come to it. The agent itself only
+/// checks it; `lanewatch-view` goes by it.
+public struct ViewSettings: Sendable {
+    /// A part of the screen that is hidden while something is so.
+    public struct Mask: Sendable {
+        public enum Style: String, Sendable, CaseIterable {
+            case black, blur
+        }
+
+        /// The condition as it is written, and where; nil hides always.
+        public var condition: YAMLNode?
+        /// x, y, width, height in pixels; nil is all of the screen.
+        public var area: [Int]?
+        public var style = Style.black
+        /// Why, in the file's own words; nil: the condition says it.
+        public var reason: String?
+    }
+
+    public enum Mode: String, Sendable, CaseIterable {
+        case view, control
+    }
+
+    /// A password that many share.
+    public struct Password: Sendable {
+        public var file: String
+        public var mode: Mode
+        public var range: SourceRange
+    }
+
+    /// As `DISPLAY`; nil takes the environment's.
+    public var display: String?
+    /// As `XAUTHORITY`.
+    public var authority: String?
+    /// One output of several by its name; nil shows all of the screen.
+    public var output: String?
+    /// RFB over TCP; nil is off.
+    public var rfb: Configuration.Listen? = .init(address: "127.0.0.1", port: 5900)
+    /// The page, and RFB in a WebSocket; nil is off.
+    public var https: Configuration.Listen? = .init(address: "127.0.0.1", port: 5843)
+    /// Names of this lane's page in other pages' links, beside the lane's own: `console.example.com`.
+    public var origins: [String] = []
+    /// Whether more than tokens is open beyond loopback.
+    public var allowsRemote = false
+    /// Files with public keys of those who make tokens.
+    public var tokenKeys: [(path: String, range: SourceRange)] = []
+    public var password: Password?
+    /// What everybody may do without a word; nil is nothing.
+    public var everybody: Mode?
+    /// Files with the lane's certificate and key; nil: made at the first start, below the state folder.
+    public var certificate: String?
+    public var key: String?
+    public var masks: [Mask] = []
+    /// Whether all is black while the lane's state is not known.
+    public var hidesUnknown = true
+    /// Milliseconds without a sign of the viewer, and in all.
+    public var idle: Int64 = 3_600_000
+    public var longest: Int64 = 8 * 3_600_000
+    /// Most attendants at once.
+    public var attendants = 16
+
+    public init() {}
+
+    // MARK: Masks and the rules' states
+
+    /// A mask whose condition is read: all of its terms must be so.
+    public struct Resolved: Sendable {
+        public var mask: Mask
+        public var terms: [StateConditions.Term]
+        public var reason: String
+    }
+
+    /// The masks with their conditions, and what is wrong with these: states are those of the rules.
+    public func resolve(_ rules: RuleSet, _ source: SourceText) -> (masks: [Resolved], diagnostics: [Diagnostic]) {
+        let findings = Findings(source)
+        let conditions = StateConditions(rules, findings)
+        var resolved: [Resolved] = []
+        for mask in masks {
+            guard let node = mask.condition else {
+                resolved.append(Resolved(mask: mask, terms: [], reason: mask.reason ?? "always"))
+                continue
+            }
+            guard let terms = conditions.terms("while", node) else { continue }
+            resolved.append(
+                Resolved(mask: mask, terms: terms, reason: mask.reason ?? node.scalar?.text ?? "the lane's state"))
+        }
+        return (resolved, findings.inLineOrder)
+    }
+}
