@@ -101,8 +101,14 @@ final class X11Bed {
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         let number = display.dropFirst()
-        unlink("/tmp/.X\(number)-lock")
+        // Unless another server has taken the number over meanwhile.
+        let lock = "/tmp/.X\(number)-lock"
+        let holder = (try? String(contentsOfFile: lock, encoding: .utf8)).flatMap {
+            Int32($0.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+        guard holder == process.processIdentifier else { return }
         unlink("/tmp/.X11-unix/X\(number)")
+        unlink(lock)
     }
 
     func freeze() { kill(process.processIdentifier, SIGSTOP) }
@@ -129,6 +135,12 @@ final class X11Bed {
         guard process.terminationStatus == 0 else { throw Failed(description: "\(program) \(arguments): \(text)") }
         return text
     }
+}
+
+/// That two pictures are the same; without printing them where they are not.
+func expectSame(_ one: [UInt32], _ other: [UInt32], _ place: SourceLocation = #_sourceLocation) {
+    let isSame = one == other
+    #expect(isSame, "the pictures differ", sourceLocation: place)
 }
 
 extension X11Source {

@@ -124,22 +124,24 @@ extension X11Source {
     }
 
     private func receive(_ sent: [Piece], changed: (PixelRect) -> Void) throws(ScreenError) {
+        var refused = 0
         for piece in sent {
             let isRead = try segment == nil ? receiveReply(piece, changed) : receiveShared(piece, changed)
             tally.pieces += 1
             tally.pixelsRead += piece.rect.area
-            guard !isRead else {
-                refusals = 0
-                continue
-            }
-            // Mostly the screen has just become smaller than what was asked for: look at its size, and read all anew.
-            tally.piecesRefused += 1
-            refusals += 1
-            isAreaStale = true
-            isPictureStale = true
-            guard refusals < Self.mostRefusals else {
-                throw ScreenError(.unreachable, "\(x.address.sentence) does not give its picture")
-            }
+            if !isRead { refused += 1 }
+        }
+        guard refused > 0 else {
+            refusals = 0
+            return
+        }
+        // Mostly the screen has just become smaller than what was asked for: look at its size, and read all anew.
+        tally.piecesRefused += refused
+        refusals += 1
+        isAreaStale = true
+        isPictureStale = true
+        guard refusals < Self.mostRefusals else {
+            throw ScreenError(.unreachable, "\(x.address.sentence) does not give its picture")
         }
     }
 

@@ -28,7 +28,8 @@ public final class X11Source: FrameSource {
 
     /// How much of the work of a storm one look does: the rest is due at once, after what was found is passed on.
     static let mostRounds = 3
-    static let mostRefusals = 16
+    /// Batches of pieces that were refused one after the other.
+    static let mostRefusals = 64
     static let mostEvents = 4096
 
     let x: X11Connection
