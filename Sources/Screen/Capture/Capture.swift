@@ -205,13 +205,20 @@ public final class Capture: Sendable {
                 }
                 guard let frame = state.frame else { return }
                 var damage = change.size == nil ? change.damage : Damage(frame.size.bounds)
+                // What was drawn over a move came into the frame with it, and is told all the same: the move does not bring it.
+                var over = Damage()
                 for copy in change.copies where change.size == nil {
-                    if let rest = state.move(copy, raw, frame) { damage.add(rest) }
+                    if let rest = state.move(copy, raw, frame) {
+                        damage.add(rest)
+                    } else {
+                        over.add(change.damage.clipped(to: copy.to))
+                    }
                 }
                 damage.add(state.uncovered)
                 state.uncovered.removeAll()
                 guard !damage.isEmpty else { return }
-                let changed = state.mask.apply(raw, damage, to: frame)
+                var changed = state.mask.apply(raw, damage, to: frame)
+                changed.add(over)
                 state.counts.changes += 1
                 state.tell { $0.post(changed) }
             }

@@ -67,14 +67,14 @@ private func makeCapture(
         let screen = try ScriptedScreen(size: size)
         let capture = try makeCapture(screen)
         let (one, other) = (try Mailbox(), try Mailbox())
-        for _ in 0..<3 {
+        for round in 0..<3 {
             #expect(capture.watch(one))
             _ = try news(one)
             #expect(capture.watch(other))
             _ = try news(other)
             #expect(screen.sources == 1)
             capture.unwatch(one)
-            screen.fill(size.bounds, 0x55)
+            screen.fill(size.bounds, 0x55 + UInt32(round))
             _ = try news(other)
             #expect(screen.sources == 1)
             capture.unwatch(other)
@@ -127,8 +127,11 @@ private func makeCapture(
         #expect(capture.watch(mailbox))
         let frame = try #require(try news(mailbox).frame)
         #expect(pixels(frame).allSatisfy { $0 == 0 })
+        let looks = capture.counts.looks
         screen.fill(PixelRect(x: 0, y: 0, width: 50, height: 50), 0xff)
-        _ = try news(mailbox)
+        try awaitTrue { capture.counts.looks > looks }
+        // Nobody hears of what nobody may see.
+        #expect(!mailbox.hasNews)
         #expect(pixels(frame).allSatisfy { $0 == 0 })
         screen.resize(PixelSize(width: 60, height: 60))
         screen.fill(PixelRect(x: 0, y: 0, width: 50, height: 50), 0xff)
@@ -153,7 +156,15 @@ private func makeCapture(
         #expect(copy.generation > before)
         #expect(told.before.isEmpty && told.after.isEmpty)
         // Where a mask lies on it, on either side, it is a change.
-        for area in [PixelRect(x: 5, y: 55, width: 3, height: 3), PixelRect(x: 5, y: 11, width: 3, height: 3)] {
+        for (round, area) in [PixelRect(x: 5, y: 55, width: 3, height: 3), PixelRect(x: 5, y: 11, width: 3, height: 3)]
+            .enumerated()
+        {
+            // Only what differs is told.
+            for y in 0..<size.height {
+                screen.fill(PixelRect(x: 0, y: y, width: size.width, height: 1), UInt32(1000 * (round + 1) + y))
+            }
+            try awaitTrue { pixels(frame).last == UInt32(1000 * (round + 1) + size.height - 1) }
+            _ = mailbox.take()
             capture.setMask(Mask(areas: [.init(area)]))
             _ = try news(mailbox)
             try awaitTrue { !mailbox.hasNews }

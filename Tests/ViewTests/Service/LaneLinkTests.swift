@@ -16,7 +16,7 @@ import Testing
     }
 
     /// An agent that answers `follow` as the control socket does, and can be made to fall silent.
-    private final class Agent {
+    @LoopActor private final class Agent {
         var revision: Int64 = 5
         var basket: String? = "open"
         var isSilent = false
