@@ -113,9 +113,9 @@ public func startThread(name: String, stackBytes: Int = 1 << 20, _ body: @escapi
 /// Runs `body`, which blocks or takes long, on a thread of its own that ends with it, and gives what it gave.
 ///
 /// For what happens now and then. The cooperative pool is not for that: it must not block, and on Linux its first use starts a
-/// thread that wakes every second from then on. The caller stays on its actor: whoever is on none goes through the pool.
-public func onOwnThread<Value: Sendable>(
-    name: String, isolation: isolated (any Actor)? = #isolation, _ body: @escaping @Sendable () -> Value
+/// thread that wakes every second from then on. Not nonisolated, as it would go through that pool itself.
+@LoopActor public func onOwnThread<Value: Sendable>(
+    name: String, _ body: @escaping @Sendable () -> Value
 ) async -> Value {
     await withCheckedContinuation { done in startThread(name: name) { done.resume(returning: body()) } }
 }

@@ -157,23 +157,11 @@ final class Opened {
 
     /// Whether the file that is open, its log and the folder are still where they were.
     var isInPlace: Bool {
-        foundInPlaceAt = nil
         guard StateFolder.file(at: folder.database) == file, folder.isInPlace else { return false }
         let found = StateFolder.file(at: folder.log)
         if log == nil { log = found }
-        guard found == log else { return false }
-        foundInPlaceAt = Boottime.monotonicNanoseconds()
-        return true
+        return found == log
     }
-
-    /// The same as of a moment ago, for a look that another follows: under load they come every millisecond or two, and cost a
-    /// tenth of what a commit does.
-    var wasInPlace: Bool {
-        if let found = foundInPlaceAt, Boottime.monotonicNanoseconds() - found < 50_000_000 { return true }
-        return isInPlace
-    }
-
-    private var foundInPlaceAt: Int64?
 
     /// The database as it is, or, where it is damaged, a new one in its place with a word about where the old one is.
     private static func openOrBeginAnew(

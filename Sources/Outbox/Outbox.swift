@@ -185,7 +185,7 @@ public actor Outbox {
     /// The open database, ready for a commit: in its place, its log within bounds, and whoever commits told of a new one.
     private func ready(for commit: Commit) throws(OutboxError) -> Opened {
         var opened = try current()
-        if !opened.wasInPlace {
+        if !opened.isInPlace {
             try recreate(opened)
             opened = try current()
         }
