@@ -203,7 +203,10 @@ import Testing
         (#"{"do":"explain"}"#, "malformed", "\"explain\" needs \"rule\", the id of a rule"),
         (#"{"do":"rulez"}"#, "unknown_request", "no request \"rulez\"; did you mean \"rules\"?"),
         (#"{"do":"rules","sort":"x"}"#, "malformed", "\"rules\" has no \"sort\""),
-        (#"{"rule":"x"}"#, "malformed", "no \"do\"; it is one of: explain, rules, state, follow, outbox, release, discard"),
+        (
+            #"{"rule":"x"}"#, "malformed",
+            "no \"do\"; it is one of: explain, rules, state, follow, outbox, release, discard"
+        ),
         (#"[]"#, "malformed", "expected an object: {\"do\":\"rules\"}"),
         (#"{"do":"#, "malformed", "expected a value, at column 7"),
     ])
