@@ -39,11 +39,7 @@ enum Main {
             notifier.ready("showing lane \(plan.configuration.identity.partitionKey)")
             wait(signals) { Blocking.run { service.gate.reloadCertificate() } }
             notifier.stopping()
-            var alarms = sigset_t()
-            sigemptyset(&alarms)
-            sigaddset(&alarms, SIGALRM)
-            pthread_sigmask(SIG_UNBLOCK, &alarms, nil)
-            alarm(stopSeconds)
+            Watchman.end(after: stopSeconds)
             Blocking.run { service.stop() }
             log.flush()
             return 0

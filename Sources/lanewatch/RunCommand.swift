@@ -107,14 +107,3 @@ enum RunCommand {
         }
     }
 }
-
-/// Ends the process after a time, whatever else hangs. Source: alarm(2), whose default action is to terminate.
-enum Watchman {
-    static func end(after seconds: UInt32) {
-        var alarms = sigset_t()
-        sigemptyset(&alarms)
-        sigaddset(&alarms, SIGALRM)
-        pthread_sigmask(SIG_UNBLOCK, &alarms, nil)
-        alarm(seconds)
-    }
-}

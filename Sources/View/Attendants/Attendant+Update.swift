@@ -176,7 +176,6 @@ extension Attendant {
 
     /// Bytes on their way through the pair to the gate. Source: unix(7), SIOCOUTQ.
     private static func inPair(_ socket: Int32) -> Int {
-        var count: Int32 = 0
-        return ioctl(socket, UInt(TIOCOUTQ), &count) == 0 ? Int(count) : 0
+        max(0, Int(lw_unsent_bytes(socket)))
     }
 }
