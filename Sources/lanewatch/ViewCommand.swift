@@ -4,9 +4,18 @@ import Loop
 
 /// `lanewatch view`: gives its place to `lanewatch-view`, which lies beside it. The agent's program links no code that draws.
 enum ViewCommand {
+    static var program: String { beside() + "/lanewatch-view" }
+
     static func perform(_ arguments: Arguments) -> Int32 {
-        let path = beside() + "/lanewatch-view"
-        let words = [path, "--config", arguments[Table.config] ?? ""]
+        let path = program
+        var words = [path]
+        if arguments.path.last == "masks" { words.append("masks") }
+        words += ["--config", arguments[Table.config] ?? ""]
+        if arguments.path.last == "masks" {
+            for state in arguments.all(Table.maskState) { words += ["--state", state] }
+            if arguments.has(Table.maskUnknown) { words.append("--unknown") }
+            if let file = arguments[Table.maskPreview] { words += ["--preview", file] }
+        }
         var pointers = words.map { strdup($0) }
         pointers.append(nil)
         execv(path, pointers)
