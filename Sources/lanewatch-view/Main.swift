@@ -6,7 +6,8 @@ import Telemetry
 import View
 import YAML
 
-/// `lanewatch-view --config FILE`: the live view of one lane, until it is told to stop. `lanewatch view` starts it.
+/// `lanewatch-view --config FILE`: the live view of one lane, until it is told to stop; `lanewatch-view token …`: a token for it.
+/// `lanewatch view` starts both.
 @main
 enum Main {
     private static let stopSeconds: UInt32 = 5
@@ -20,6 +21,7 @@ enum Main {
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
         let words = Array(CommandLine.arguments.dropFirst())
+        if words.first == "token" { exit(TokenOrder.perform(words.dropFirst(), complain: complain)) }
         guard words.count == 2, words[0] == "--config" else {
             complain("usage: lanewatch view --config FILE")
             exit(2)

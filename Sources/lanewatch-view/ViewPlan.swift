@@ -63,6 +63,7 @@ struct ViewPlan: Sendable {
 
     /// The service, not yet open. Makes a certificate where there is none.
     @LoopActor func makeService(_ tell: @escaping @Sendable (Notice) -> Void) throws -> ViewService {
+        for path in [configuration.stateFolder, "\(configuration.stateFolder)/view"] { _ = mkdir(path, 0o700) }
         var access = Access.Options(lane: configuration.identity.partitionKey)
         access.keys = try settings.tokenKeys.map { try VerifyingKey(pem: try FileBytes.read($0.path, limit: 65_536)) }
         access.policy.token = !access.keys.isEmpty
@@ -87,20 +88,34 @@ struct ViewPlan: Sendable {
         options.certificates = try certificates(tell)
         options.masks = masks
         options.control = configuration.control?.path
+        options.auditFile = "\(configuration.stateFolder)/view/audit"
+        options.sessions.closeGraceSeconds = Double(settings.closeGrace) / 1000
+        options.hooks = .init(open: settings.hooks.open, control: settings.hooks.control, close: settings.hooks.close)
+        options.notice = settings.notice.map { ($0.viewed, $0.controlled) }
+        options.socket = try settings.control.map { try socket($0) }
         let screen = X11Screen(display: settings.display, authority: settings.authority, output: settings.output)
-        return try ViewService(options, input: X11Input(screen), tell: tell) { () throws(ScreenError) in
+        let notice = try settings.notice.map { try X11Notice(screen, isAtBottom: $0.isAtBottom, tell: tell) }
+        return try ViewService(options, input: X11Input(screen), notice: notice, tell: tell) { () throws(ScreenError) in
             try X11Source(screen)
         }
+    }
+
+    private func socket(_ settings: Configuration.Control) throws -> ViewControl.Options {
+        var server = LineServer.Options(path: settings.path)
+        server.mode = settings.mode
+        server.group = try settings.ownerGroup("the view's control")
+        server.peers = try settings.askers("the view's control")
+        return ViewControl.Options(
+            server: server, changers: try settings.changers("the view's control"), store: configuration.identity.store,
+            lane: configuration.identity.lane, timezone: configuration.timezone)
     }
 
     private func certificates(_ tell: (Notice) -> Void) throws -> CertificateFiles {
         if let certificate = settings.certificate, let key = settings.key {
             return try CertificateFiles(certificate: certificate, key: key)
         }
-        let folder = "\(configuration.stateFolder)/view"
-        for path in [configuration.stateFolder, folder] { _ = mkdir(path, 0o700) }
         let (files, isNew) = try CertificateFiles.openOrMake(
-            "\(folder)/identity.pem", names: [configuration.identity.lane])
+            "\(configuration.stateFolder)/view/identity.pem", names: [configuration.identity.lane])
         if isNew {
             tell(
                 Notice(

@@ -1,3 +1,4 @@
+import Agent
 import CommandLine
 import Glibc
 import Loop
@@ -5,8 +6,47 @@ import Loop
 /// `lanewatch view`: gives its place to `lanewatch-view`, which lies beside it. The agent's program links no code that draws.
 enum ViewCommand {
     static func perform(_ arguments: Arguments) -> Int32 {
+        switch arguments.path.dropFirst().first {
+        case "sessions": ViewSessions.list(arguments)
+        case "end": ViewSessions.end(arguments)
+        case "token": token(arguments)
+        case "key": ViewKey.perform(arguments)
+        default: give(["--config", arguments[Table.config] ?? ""])
+        }
+    }
+
+    private static func token(_ arguments: Arguments) -> Int32 {
+        var words = ["token", "--attendant", arguments[Table.tokenAttendant] ?? ""]
+        if let lane = arguments[Table.tokenLane] {
+            words += ["--lane", lane]
+        } else {
+            guard let configuration = configuration(arguments) else { return 1 }
+            words += ["--lane", configuration.identity.partitionKey]
+        }
+        words += ["--mode", arguments[Table.tokenMode] ?? "view", "--key", arguments[Table.tokenKey] ?? ""]
+        if let intervention = arguments[Table.tokenIntervention] { words += ["--intervention", intervention] }
+        // Begun seconds count whole.
+        let seconds = arguments.duration(Table.tokenFor).map { length in
+            length.components.seconds + (length.components.attoseconds > 0 ? 1 : 0)
+        }
+        if let seconds { words += ["--seconds", String(seconds)] }
+        return give(words)
+    }
+
+    /// The configuration that is named; nil, with a word on standard error, where it is wrong.
+    static func configuration(_ arguments: Arguments) -> Configuration? {
+        let path = arguments[Table.config] ?? ""
+        guard let bytes = Files.read(path, for: "view") else { return nil }
+        let file = ConfigurationFile(file: path, bytes: bytes)
+        for diagnostic in file.diagnostics where file.configuration == nil {
+            Terminal.error(diagnostic.rendered(coloured: Terminal.isColoured(2)))
+        }
+        return file.configuration
+    }
+
+    private static func give(_ arguments: [String]) -> Int32 {
         let path = beside() + "/lanewatch-view"
-        let words = [path, "--config", arguments[Table.config] ?? ""]
+        let words = [path] + arguments
         var pointers = words.map { strdup($0) }
         pointers.append(nil)
         execv(path, pointers)
