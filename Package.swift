@@ -136,7 +136,7 @@ let package = Package(
             "Integration",
             [
                 "Delivery", "Feeds", "Kafka", "Lane", "LaneTesting", "Loop", "Net", "Outbox", "KafkaBed", "lanewatch",
-                "bed-probe",
+                "lanewatch-view", "bed-probe",
             ]),
         .executableTarget(
             name: "crash-probe", dependencies: ["Agent", "Feeds", "Lane", "Loop", "Outbox", "Rules"],
@@ -144,7 +144,8 @@ let package = Package(
         tests(
             "AgentTests",
             [
-                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "Delivery", "CLinux",
+                "Agent", "Signing", "Lane", "YAML", "Rules", "Loop", "Feeds", "Outbox", "Kafka", "Delivery", "Net",
+                "CLinux",
                 "crash-probe",
             ]),
     ],

@@ -56,6 +56,36 @@ extension LaneRunner {
         flush()
     }
 
+    /// What became of a session of the live view, kept together with `known`, which tells that it was taken: both or neither.
+    ///
+    /// - Parameters:
+    ///   - id: of the message, the same however often it is handed over.
+    ///   - fact: nil where it was taken before: then the answer waits for the commit that holds it.
+    ///   - answer: true once it is on disk, false where that cannot be known any more.
+    func keep(
+        _ fact: ViewFact?, by user: UInt32, id: LaneUUID, known: [UInt8], answer: @escaping @LoopActor (Bool) -> Void
+    ) {
+        guard !isStopped else { return answer(false) }
+        if let fact {
+            var event = messages.event(
+                topic: messages.topics.audit, type: fact.type, subject: fact.session.id, time: fact.at,
+                recorded: clock.wall(), chained: true
+            ) { json in
+                fact.write(into: &json)
+                json.member("uid", Int64(user))
+                json.member("at", fact.at)
+            }
+            event.id = id
+            batch.events.append(OutboxEvent(event))
+        }
+        batch.facts[Facts.viewTold] = .some(known)
+        batch.answers.append(
+            Batch.Answer(number: lastNumber) { result in
+                if case .success = result { answer(true) } else { answer(false) }
+            })
+        flush()
+    }
+
     /// What the lane is like now, for a dashboard's first load: at most once a second.
     func reportLaneState() {
         guard laneState.isDirty, !laneState.isScheduled else { return }

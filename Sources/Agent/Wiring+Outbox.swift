@@ -31,6 +31,7 @@ extension LaneAgent {
         runner.batch.facts[Facts.rules] = .some(rules.kept)
         runner.batch.facts[Facts.provenRules] = .some(proven.kept)
         runner.batch.facts[Facts.configuration] = .some(Array(configuration.digest.utf8))
+        if let viewDesk { runner.batch.facts[Facts.viewTold] = .some(viewDesk.known) }
         runner.rollout?.isDirty = true
         tellReplacements(runner)
     }

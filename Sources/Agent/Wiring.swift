@@ -49,6 +49,8 @@ import YAML
     let log: @LoopActor (Notice) -> Void
     public private(set) var recorder: Recorder?
     private var control: ControlSocket?
+    /// Nil before the outbox is read.
+    private(set) var viewDesk: ViewDesk?
     private(set) var isStopped = false
     var upkeep: EventLoop.Deadline?
 
@@ -94,6 +96,7 @@ import YAML
             let pump = try await startPump()
             let runner = startRunner(recovery, recovered, clock, pump, inForce, away)
             try startFeeds(runner)
+            viewDesk = ViewDesk(recovered.facts[Facts.viewTold]) { [weak self] in self?.runner }
             startControl()
             tellStart(recovered, away)
             startUpkeep()
@@ -200,13 +203,16 @@ import YAML
 
     /// Without it the lane is watched as well: a fault is told, and nothing more.
     private func startControl() {
-        guard let settings = configuration.control else { return }
+        guard let settings = configuration.control, let viewDesk else { return }
         do throws(FeedError) {
+            viewDesk.tellers = try ControlSocket.rule(settings.viewUsers, [])
             let desk = OutboxDesk(
                 outbox, limitBytes: configuration.outbox.maximumBytes,
                 changers: try ControlSocket.rule(settings.changeUsers, settings.changeGroups),
                 pump: { [weak self] in self?.pump }, runner: { [weak self] in self?.runner }, log: log)
-            let control = try ControlSocket(settings, outbox: desk, log: log) { [weak self] in self?.controlView }
+            let control = try ControlSocket(settings, outbox: desk, audit: viewDesk, log: log) {
+                [weak self] in self?.controlView
+            }
             try control.start()
             self.control = control
         } catch {

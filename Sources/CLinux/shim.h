@@ -35,6 +35,7 @@ struct lw_peer_credentials {
 };
 
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int pipe2(int fds[2], int flags);
 
 // The credentials of the peer of a connected Unix stream socket as they were at connect(2). Source: unix(7), SO_PEERCRED.
 static inline int lw_peer_credentials(int fd, struct lw_peer_credentials *out) {

@@ -29,6 +29,22 @@ public struct VerifyingKey: Hashable, Sendable {
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
+    /// The key in PEM, as `init(pem:)` reads it.
+    public func pem() throws(SigningFault) -> [UInt8] {
+        ERR_clear_error()
+        guard let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count) else {
+            throw SigningFault.openSSL("the key cannot be used")
+        }
+        defer { EVP_PKEY_free(key) }
+        guard let bio = BIO_new(BIO_s_mem()) else { throw SigningFault.openSSL("the key cannot be written") }
+        defer { BIO_free(bio) }
+        var text = [UInt8](repeating: 0, count: 1024)
+        guard PEM_write_bio_PUBKEY(bio, key) == 1 else { throw SigningFault.openSSL("the key cannot be written") }
+        let count = BIO_read(bio, &text, Int32(text.count))
+        guard count > 0 else { throw SigningFault.openSSL("the key cannot be written") }
+        return Array(text.prefix(Int(count)))
+    }
+
     /// Whether `signature` is this key's, of exactly `message`. False for anything malformed.
     public func isSignature(_ signature: [UInt8], of message: [UInt8]) -> Bool {
         guard signature.count == Self.signatureByteCount,

@@ -6,7 +6,8 @@ import Telemetry
 import View
 import YAML
 
-/// `lanewatch-view --config FILE`: the live view of one lane, until it is told to stop. `lanewatch view` starts it.
+/// `lanewatch-view --config FILE`: the live view of one lane, until it is told to stop; `lanewatch-view token …`: a token for it.
+/// `lanewatch view` starts both.
 @main
 enum Main {
     private static let stopSeconds: UInt32 = 5
@@ -29,6 +30,7 @@ enum Main {
             guard let plan = ViewPlan(path: order.config, complain: complain) else { exit(1) }
             exit(MaskPreview(order: order, plan: plan).perform())
         }
+        if words.first == "token" { exit(TokenOrder.perform(words.dropFirst(), complain: complain)) }
         guard words.count == 2, words[0] == "--config" else {
             complain("usage: lanewatch view --config FILE")
             exit(2)

@@ -118,7 +118,24 @@ struct ViewPlan: Sendable {
         options.certificates = try certificates(tell)
         options.masks = masks
         options.control = configuration.control?.path
-        return try ViewService(options, input: X11Input(screen), tell: tell, makeSource: makeSource)
+        options.auditFile = "\(folder)/audit"
+        options.sessions.closeGraceSeconds = Double(settings.closeGrace) / 1000
+        options.hooks = .init(open: settings.hooks.open, control: settings.hooks.control, close: settings.hooks.close)
+        options.notice = settings.notice.map { ($0.viewed, $0.controlled) }
+        options.socket = try settings.control.map { try socket($0) }
+        let notice = try settings.notice.map { try X11Notice(screen, isAtBottom: $0.isAtBottom, tell: tell) }
+        return try ViewService(
+            options, input: X11Input(screen), notice: notice, tell: tell, makeSource: makeSource)
+    }
+
+    private func socket(_ settings: Configuration.Control) throws -> ViewControl.Options {
+        var server = LineServer.Options(path: settings.path)
+        server.mode = settings.mode
+        server.group = try settings.ownerGroup("the view's control")
+        server.peers = try settings.askers("the view's control")
+        return ViewControl.Options(
+            server: server, changers: try settings.changers("the view's control"), store: configuration.identity.store,
+            lane: configuration.identity.lane, timezone: configuration.timezone)
     }
 
     private func certificates(_ tell: (Notice) -> Void) throws -> CertificateFiles {
@@ -126,7 +143,7 @@ struct ViewPlan: Sendable {
             return try CertificateFiles(certificate: certificate, key: key)
         }
         let (files, isNew) = try CertificateFiles.openOrMake(
-            "\(folder)/identity.pem", names: [configuration.identity.lane])
+            "\(configuration.stateFolder)/view/identity.pem", names: [configuration.identity.lane])
         if isNew {
             tell(
                 Notice(

@@ -44,6 +44,7 @@ final class DemoView {
               rfb: "\(rfb)"
               https: "\(https)"
               everybody: view
+              control: {path: \(Self.quoted(folder + "/view.sock"))}
               masks:
                 - {while: basket is paying, area: all, reason: the customer pays}
 
@@ -64,7 +65,7 @@ final class DemoView {
         _ = waitpid(process, &status, 0)
         for name in ["identity.pem", "spent", "audit"] { unlink("\(folder)/state/view/\(name)") }
         rmdir(folder + "/state/view")
-        unlink(folder + "/view.yaml")
+        for name in ["view.yaml", "view.sock"] { unlink("\(folder)/\(name)") }
     }
 
     private func awaitOpen() throws {

@@ -1,5 +1,6 @@
 import CommandLine
 
+/// `lanewatch view` and what is below it.
 extension Table {
     static let maskState = Option(
         "state", short: "s", "NAME=VALUE", repeats: true,
@@ -24,6 +25,89 @@ extension Table {
             .init(2, "Wrong usage, or lanewatch-view is not installed."),
         ])
 
+    static let viewSocket = Option(
+        "control", "PATH", .path, default: "/run/lanewatch-view/control.sock",
+        help: "The running view's control socket; with --config, that of the configuration.")
+    static let viewSessions = Command(
+        "sessions", "list who watches this lane",
+        description: [
+            "Asks the running view who watches now: since when and from where, whether they may control and do, how much "
+                + "they were sent, and how many movements, clicks and keys of theirs reached the lane."
+        ],
+        options: [viewSocket, answerJSON],
+        examples: [
+            .init("lanewatch view sessions", "Who watches?"),
+            .init("lanewatch view sessions --json", "The same, a JSON object a session."),
+        ],
+        exitCodes: [
+            .init(0, "It is told."), .init(1, "No view runs, or you may not ask; standard error says why."),
+            .init(2, "Wrong usage."),
+        ])
+
+    static let sessionID = Positional(
+        "SESSION", .text, .one, help: "The session's id, or the number behind its hyphen.")
+    static let endWhy = Option("why", "TEXT", help: "The reason: the audit topic tells it, with who ended it.")
+    static let viewEnd = Command(
+        "end", "end a session",
+        description: [
+            "Ends a session of the running view within a second. The audit topic tells who did it, and why. Its attendant may "
+                + "come again with another token."
+        ],
+        positionals: [sessionID], options: [endWhy, viewSocket],
+        examples: [.init("lanewatch view end 3 --why \"the customer asked for it\"", "Ends the third session.")],
+        exitCodes: [
+            .init(0, "It is ended."), .init(1, "There is none, or you may not; standard error says why."),
+            .init(2, "Wrong usage."),
+        ])
+
+    static let tokenAttendant = Option(
+        "attendant", short: "a", "NAME", isRequired: true, help: "Who will watch: stands in the audit.")
+    static let tokenKey = Option(
+        "key", short: "k", "FILE", .path, isRequired: true,
+        help: "The key to sign with, as \"lanewatch view key\" makes it.")
+    static let tokenMode = Option(
+        "mode", short: "m", "MODE", .choice(["view", "control"]), default: "view", help: "What the token allows.")
+    static let tokenLane = Option(
+        "lane", short: "l", "STORE/LANE", help: "The lane; that of --config where it is left out.")
+    static let tokenIntervention = Option(
+        "intervention", short: "i", "ID", help: "The session ends when this intervention is closed.")
+    static let tokenFor = Option(
+        "for", "DURATION", .duration, default: "60s", help: "How long the token may be used to join, 60s at most.")
+    static let viewToken = Command(
+        "token", "make a token to watch a lane",
+        description: [
+            "Signs a token, one line on standard output: one attendant, one lane, for one joining within a minute. It is the "
+                + "password in a viewer; the session may last longer than the token.",
+            "Make tokens where the key is. A lane has the public half alone, and the clocks of both must agree within "
+                + "seconds.",
+        ],
+        options: [tokenAttendant, tokenKey, tokenMode, tokenLane, tokenIntervention, tokenFor],
+        examples: [
+            .init(
+                "lanewatch view token --key console.key --lane 0042/07 --attendant anna", "Lets Anna watch lane 07."),
+            .init(
+                "lanewatch view token -k console.key -l 0042/07 -a anna -m control -i 5f0c9a1e-7d42-8b3c-9a10-2f6f0d1c7e55",
+                "Lets her control it as long as the intervention is open."),
+        ],
+        exitCodes: [
+            .init(0, "The token is printed."), .init(1, "The key cannot be used; standard error says why."),
+            .init(2, "Wrong usage."),
+        ])
+
+    static let newKey = Positional("FILE", .path, .one, help: "The private key; FILE.pub will hold its public half.")
+    static let viewKey = Command(
+        "key", "make a pair of keys for tokens",
+        description: [
+            "Makes an Ed25519 key for tokens in FILE, which its owner alone can read, and its public half in FILE.pub, and prints "
+                + "what to put into the lanes' configurations. No file that is there is touched."
+        ],
+        positionals: [newKey],
+        examples: [.init("lanewatch view key console.key", "Makes console.key and console.key.pub.")],
+        exitCodes: [
+            .init(0, "Both are made."), .init(1, "One cannot be made; standard error says why."),
+            .init(2, "Wrong usage."),
+        ])
+
     static let view = Command(
         "view", "show this lane's screen to attendants",
         description: [
@@ -33,11 +117,14 @@ extension Table {
                 + "SIGHUP reads the certificate again.",
         ],
         options: [config],
-        examples: [.init("lanewatch view --config lanewatch.yaml", "Shows the screen in the foreground.")],
+        examples: [
+            .init("lanewatch view --config lanewatch.yaml", "Shows the screen in the foreground."),
+            .init("lanewatch view sessions", "Who watches?"),
+        ],
         exitCodes: [
             .init(0, "It was told to stop and has stopped."),
             .init(1, "The configuration is wrong, or nobody could be let in; standard error says why."),
             .init(2, "Wrong usage, or lanewatch-view is not installed."),
         ],
-        commands: [viewMasks], runsAlone: true)
+        commands: [viewMasks, viewSessions, viewEnd, viewToken, viewKey], runsAlone: true)
 }

@@ -327,6 +327,7 @@ enum Table {
             .init("/var/lib/lanewatch/", "The outbox: what is not yet delivered, and the engine's checkpoint."),
             .init("/run/lanewatch/pos.sock", "The socket of the POS application."),
             .init("/run/lanewatch/control.sock", "The socket on which the running agent can be asked."),
+            .init("/run/lanewatch-view/control.sock", "The socket on which the live view can be asked who watches."),
             .init("/usr/share/lanewatch/rules/", "The shipped rules and their tests."),
         ],
         environment: [.init("NO_COLOR", "Plain text, also on a terminal.")],

@@ -205,7 +205,7 @@ import Testing
         (#"{"do":"rules","sort":"x"}"#, "malformed", "\"rules\" has no \"sort\""),
         (
             #"{"rule":"x"}"#, "malformed",
-            "no \"do\"; it is one of: explain, rules, state, follow, outbox, release, discard"
+            "no \"do\"; it is one of: explain, rules, state, follow, outbox, release, discard, view"
         ),
         (#"[]"#, "malformed", "expected an object: {\"do\":\"rules\"}"),
         (#"{"do":"#, "malformed", "expected a value, at column 7"),

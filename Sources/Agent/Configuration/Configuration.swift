@@ -86,6 +86,9 @@ public struct Configuration: Sendable {
         /// Who of them may also release and discard messages of the quarantine, besides root and the agent's own user.
         public var changeUsers: [String] = []
         public var changeGroups: [String] = []
+        /// Who may tell what became of sessions of the live view, besides root and the agent's own user: the view's own, where it
+        /// runs as another. What they say stands in the audit, with their number.
+        public var viewUsers: [String] = []
 
         public init() {}
     }

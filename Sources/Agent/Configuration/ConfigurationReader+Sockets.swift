@@ -31,16 +31,23 @@ extension ConfigurationReader {
     }
 
     func readControl(_ top: YAMLMapping, _ configuration: inout Configuration) {
-        if let node = top["control"], node.scalar?.bool == false {
-            configuration.control = nil
-            return
-        }
-        guard
+        configuration.control = control(
+            top, Configuration.Control(), others: ["view_users"], besides: [("\"socket\"", configuration.socket?.path)])
+    }
+
+    /// A control socket: the agent's, or the view's; nil where it is off. `besides` have paths of their own.
+    func control(
+        _ top: YAMLMapping, _ standard: Configuration.Control, others: [String] = [],
+        besides: [(name: String, path: String?)]
+    ) -> Configuration.Control? {
+        let key = "control"
+        if let node = top[key], node.scalar?.bool == false { return nil }
+        guard top.has(key),
             let map = top.mapping(
-                "control", "\"control\"",
-                keys: ["path", "mode", "group", "users", "groups", "change_users", "change_groups"])
-        else { return }
-        var control = Configuration.Control()
+                key, Shown.quoted(key),
+                keys: ["path", "mode", "group", "users", "groups", "change_users", "change_groups"] + others)
+        else { return standard }
+        var control = standard
         control.path = socketPath(map) ?? control.path
         control.mode = mode(map, "0600") ?? control.mode
         control.group = map.text("group")
@@ -48,6 +55,7 @@ extension ConfigurationReader {
         control.groups = map.texts("groups", allowsEmpty: true).map(\.text)
         control.changeUsers = map.texts("change_users", allowsEmpty: true).map(\.text)
         control.changeGroups = map.texts("change_groups", allowsEmpty: true).map(\.text)
+        control.viewUsers = map.texts("view_users", allowsEmpty: true).map(\.text)
         let named = control.users.isEmpty ? "groups" : "users"
         if !(control.users.isEmpty && control.groups.isEmpty), control.mode & 0o066 == 0 {
             findings.warning(
@@ -55,10 +63,10 @@ extension ConfigurationReader {
                 at: map.range(of: named),
                 help: "write mode: \"0660\" and group: a group of theirs")
         }
-        if control.path == configuration.socket?.path {
-            findings.error("\"control\" and \"socket\" have the same path", at: map.beginning)
+        for (name, path) in besides where path == control.path {
+            findings.error("\"control\" and \(name) have the same path", at: map.beginning)
         }
-        configuration.control = control
+        return control
     }
 
     private func socketPath(_ map: YAMLMapping) -> String? {

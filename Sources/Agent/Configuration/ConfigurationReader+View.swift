@@ -11,7 +11,7 @@ extension ConfigurationReader {
                 keys: [
                     "display", "authority", "output", "rfb", "https", "origins", "allow_remote", "token_keys",
                     "password", "everybody", "certificate", "key", "masks", "unknown_state", "idle", "longest",
-                    "attendants", "linger",
+                    "attendants", "linger", "close_grace", "hooks", "notice", "control",
                 ])
         else { return }
         var view = ViewSettings()
@@ -39,7 +39,44 @@ extension ConfigurationReader {
         if let value = map.duration("longest", in: 10_000...7 * 86_400_000) { view.longest = value }
         if let value = map.duration("linger", in: 1000...86_400_000) { view.linger = value }
         if let value = map.int("attendants", in: 1...64) { view.attendants = Int(value) }
+        if let value = map.duration("close_grace", in: 0...3_600_000) { view.closeGrace = value }
+        if let hooks = map.mapping("hooks", "\"hooks\"", keys: ["open", "control", "close"]) {
+            view.hooks.open = hook(hooks, "open")
+            view.hooks.control = hook(hooks, "control")
+            view.hooks.close = hook(hooks, "close")
+        }
+        view.notice = notice(map)
+        view.control = control(
+            map, ViewSettings.standardControl,
+            besides: [
+                ("\"socket\"", configuration.socket?.path), ("the agent's \"control\"", configuration.control?.path),
+            ])
         configuration.view = view
+    }
+
+    /// A program and its arguments, without a shell.
+    private func hook(_ map: YAMLMapping, _ key: String) -> [String] {
+        guard map.has(key) else { return [] }
+        let words = map.texts(key, allowsEmpty: true).map(\.text)
+        guard let program = words.first else { return [] }
+        if !program.hasPrefix("/") {
+            findings.error(
+                "a hook begins with the whole path of a program, not \(Shown.quoted(program))", at: map.range(of: key),
+                help: "such as \(key): [/usr/local/bin/tower, blue]; no shell reads it")
+        }
+        return words
+    }
+
+    private func notice(_ map: YAMLMapping) -> ViewSettings.ScreenNotice? {
+        if let node = map["notice"], node.scalar?.bool == false { return nil }
+        var notice = ViewSettings.ScreenNotice()
+        guard map.has("notice"),
+            let one = map.mapping("notice", "\"notice\"", keys: ["viewed", "controlled", "position"])
+        else { return notice }
+        notice.viewed = one.text("viewed") ?? notice.viewed
+        notice.controlled = one.text("controlled") ?? notice.controlled
+        if one.has("position") { notice.isAtBottom = one.choice("position", of: ["top", "bottom"]) == "bottom" }
+        return notice
     }
 
     private func address(

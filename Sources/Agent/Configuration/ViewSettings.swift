@@ -38,6 +38,20 @@ public struct ViewSettings: Sendable {
         public var range: SourceRange
     }
 
+    /// Programs with their arguments that are started when a session begins, takes control, ends; empty is none.
+    public struct Hooks: Sendable {
+        public var open: [String] = []
+        public var control: [String] = []
+        public var close: [String] = []
+    }
+
+    /// What stands on the lane's screen while somebody watches.
+    public struct ScreenNotice: Sendable {
+        public var viewed = "This lane is being viewed by an attendant"
+        public var controlled = "This lane is being controlled by an attendant"
+        public var isAtBottom = false
+    }
+
     /// As `DISPLAY`; nil takes the environment's.
     public var display: String?
     /// As `XAUTHORITY`.
@@ -70,6 +84,20 @@ public struct ViewSettings: Sendable {
     public var linger: Int64 = 60_000
     /// Most attendants at once.
     public var attendants = 16
+    /// Milliseconds that a session goes on after its intervention was closed.
+    public var closeGrace: Int64 = 10_000
+    public var hooks = Hooks()
+    /// Nil is off.
+    public var notice: ScreenNotice? = ScreenNotice()
+    /// The view's own control socket; nil is off.
+    public var control: Configuration.Control? = ViewSettings.standardControl
+
+    public static var standardControl: Configuration.Control {
+        var control = Configuration.Control()
+        control.path = "/run/lanewatch-view/control.sock"
+        control.mode = 0o660
+        return control
+    }
 
     public init() {}
 

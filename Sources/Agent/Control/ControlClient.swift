@@ -10,9 +10,13 @@ public enum ControlClient {
     public static func ask(
         _ request: ControlRequest, path: String, timeout: Duration = .seconds(5)
     ) -> Result<JSONValue, ControlError> {
+        ask(line: request.line, path: path, timeout: timeout)
+    }
+
+    static func ask(line: [UInt8], path: String, timeout: Duration) -> Result<JSONValue, ControlError> {
         do throws(LineClientError) {
             var client = try LineClient(path: path, answerBytes: answerBytes, timeout: timeout)
-            let line = try client.exchange(request.line, timeout: timeout)
+            let line = try client.exchange(line, timeout: timeout)
             guard let value = try? JSONValue(parsing: line), let isGood = value["ok"]?.bool else {
                 throw LineClientError.notAnAgent(path)
             }

@@ -16,9 +16,12 @@ public enum ControlRequest: Hashable, Sendable {
     case release(id: String, topic: String?)
     /// Throws a message of the quarantine away.
     case discard(id: String, topic: String?, why: String)
+    /// What became of a session of the live view, for the audit: from the view process alone. Of a stream each number counts once.
+    case view(ViewFact, stream: String, number: Int64)
 
     /// The line, without its line feed.
     public var line: [UInt8] {
+        if case .view(let fact, let stream, let number) = self { return fact.line(stream: stream, number: number) }
         var json = JSONWriter()
         json.object { json in
             switch self {
@@ -40,15 +43,20 @@ public enum ControlRequest: Hashable, Sendable {
                 json.member("id", id)
                 if let topic { json.member("topic", topic) }
                 json.member("why", why)
+            case .view: break
             }
         }
         return json.bytes
     }
 
-    private static let names = ["explain", "rules", "state", "follow", "outbox", "release", "discard"]
+    private static let names = ["explain", "rules", "state", "follow", "outbox", "release", "discard", "view"]
     /// What each takes besides "do".
     private static let members: [String: Set<String>] = [
         "explain": ["rule"], "follow": ["after"], "release": ["id", "topic"], "discard": ["id", "topic", "why"],
+        "view": [
+            "stream", "number", "fact", "at", "session", "attendant", "way", "mode", "intervention", "from", "masks",
+            "encrypted", "web", "control", "other", "cause", "why", "by", "durationMs", "inputs",
+        ],
     ]
 
     /// Reads a line; what is no request is said in one sentence.
@@ -79,6 +87,15 @@ public enum ControlRequest: Hashable, Sendable {
                 throw ControlFault("malformed", "\"discard\" needs \"why\": a reason for the audit")
             }
             self = .discard(id: try Self.id(value, name), topic: value["topic"]?.text, why: why)
+        case "view":
+            guard let stream = value["stream"]?.text, (16...64).contains(stream.utf8.count),
+                let number = value["number"]?.int, number > 0
+            else {
+                throw ControlFault("malformed", "\"view\" needs \"stream\" and \"number\", which say which fact it is")
+            }
+            do throws(ViewFactFault) { self = .view(try ViewFact(value), stream: stream, number: number) } catch {
+                throw ControlFault("malformed", "\"view\": \(error)")
+            }
         default:
             let shown = String(name.prefix(64))
             let way =

@@ -5,7 +5,7 @@ import Net
 
 /// The agent's control socket: people's questions about the running agent, answered on the lane's thread.
 ///
-/// It changes nothing but the quarantine. A lane is watched without it too: where it cannot be made, the log says so, and that is all.
+/// It changes nothing but the quarantine, and takes the live view's facts for the audit. A lane is watched without it too: where it cannot be made, the log says so, and that is all.
 @LoopActor final class ControlSocket {
     private let server: LineServer
     private let desk: Desk
@@ -15,31 +15,37 @@ import Net
     private final class Desk {
         let view: @LoopActor () -> ControlView?
         let outbox: OutboxDesk
+        let audit: ViewDesk
         let followers: LaneFollowers
         var refused: [String: Int] = [:]
         init(
-            _ view: @escaping @LoopActor () -> ControlView?, _ outbox: OutboxDesk, _ followers: LaneFollowers
+            _ view: @escaping @LoopActor () -> ControlView?, _ outbox: OutboxDesk, _ audit: ViewDesk,
+            _ followers: LaneFollowers
         ) {
             self.view = view
             self.outbox = outbox
+            self.audit = audit
             self.followers = followers
         }
     }
 
     /// - Parameters:
     ///   - outbox: Answers what is about the outbox.
+    ///   - audit: Takes what the live view has for the audit.
     ///   - view: The agent now; nil while it is not watching.
     init(
-        _ settings: Configuration.Control, outbox: OutboxDesk, log: @escaping @LoopActor (Notice) -> Void,
+        _ settings: Configuration.Control, outbox: OutboxDesk, audit: ViewDesk,
+        log: @escaping @LoopActor (Notice) -> Void,
         view: @escaping @LoopActor () -> ControlView?
     ) throws(FeedError) {
         var options = LineServer.Options(path: settings.path)
         options.mode = settings.mode
         options.group = try settings.group.map { (name) throws(FeedError) in try Accounts.group(name, "control") }
-        options.peers = try Self.rule(settings.users + settings.changeUsers, settings.groups + settings.changeGroups)
+        options.peers = try Self.rule(
+            settings.users + settings.changeUsers + settings.viewUsers, settings.groups + settings.changeGroups)
         let followers = LaneFollowers { view().map { Dictionary($0.engine.laneState) { $1 } } }
         self.followers = followers
-        let desk = Desk(view, outbox, followers)
+        let desk = Desk(view, outbox, audit, followers)
         self.desk = desk
         server = LineServer(
             options,
@@ -53,10 +59,7 @@ import Net
 
     /// Who is meant, as numbers.
     static func rule(_ users: [String], _ groups: [String]) throws(FeedError) -> PeerRule {
-        var (numbers, groupNumbers): (Set<UInt32>, Set<UInt32>) = ([], [])
-        for name in users { numbers.insert(try Accounts.user(name, "control")) }
-        for name in groups { groupNumbers.insert(try Accounts.group(name, "control")) }
-        return PeerRule(users: numbers, groups: groupNumbers)
+        try Configuration.Control.rule(users, groups, "control")
     }
 
     func start() throws(FeedError) {
@@ -113,6 +116,15 @@ import Net
                     guard let view = desk.view() else { return refuse(notWatching) }
                     reply(view.state(revision: revision))
                 }
+            case .view(let fact, let stream, let number):
+                try desk.audit.take(fact, stream: stream, number: number, from: peer) { wasKnown in
+                    guard let wasKnown, let view = desk.view() else { return refuse(notWatching) }
+                    reply(
+                        view.whole { json in
+                            json.member("kept", number)
+                            json.member("repeated", wasKnown)
+                        })
+                }
             case .outbox, .release, .discard:
                 // The disk is asked: the lane's thread goes on meanwhile.
                 Task { @LoopActor in
@@ -132,4 +144,26 @@ import Net
 
     private static let notWatching = ControlFault(
         "not_watching", "the lane is not watched now; try again in a moment")
+}
+
+/// Who is meant, as this machine's numbers, for sockets of other programs.
+extension Configuration.Control {
+    public func askers(_ section: String) throws(FeedError) -> PeerRule {
+        try Self.rule(users + changeUsers, groups + changeGroups, section)
+    }
+
+    public func changers(_ section: String) throws(FeedError) -> PeerRule {
+        try Self.rule(changeUsers, changeGroups, section)
+    }
+
+    public func ownerGroup(_ section: String) throws(FeedError) -> UInt32? {
+        try group.map { (name) throws(FeedError) in try Accounts.group(name, section) }
+    }
+
+    static func rule(_ users: [String], _ groups: [String], _ section: String) throws(FeedError) -> PeerRule {
+        var (numbers, groupNumbers): (Set<UInt32>, Set<UInt32>) = ([], [])
+        for name in users { numbers.insert(try Accounts.user(name, section)) }
+        for name in groups { groupNumbers.insert(try Accounts.group(name, section)) }
+        return PeerRule(users: numbers, groups: groupNumbers)
+    }
 }

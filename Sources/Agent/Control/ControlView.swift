@@ -52,7 +52,8 @@ public struct ControlView: Sendable {
                 write(rolloutInto: &json)
             }
         case .state: return whole { write(state: &$0) }
-        case .follow, .outbox, .release, .discard: throw ControlFault("not_watching", "the lane is not watched now")
+        case .follow, .outbox, .release, .discard, .view:
+            throw ControlFault("not_watching", "the lane is not watched now")
         }
     }
 

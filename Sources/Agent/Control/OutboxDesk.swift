@@ -39,7 +39,7 @@ import Outbox
             return try await perform(QuarantineOrder(id: id, topic: topic, .release), peer)
         case .discard(let id, let topic, let why):
             return try await perform(QuarantineOrder(id: id, topic: topic, .discard(why: why)), peer)
-        case .explain, .rules, .state, .follow, .outbox:
+        case .explain, .rules, .state, .follow, .outbox, .view:
             let contents = await contents()
             guard let pump = pump(), let runner = runner() else { throw Self.notWatching }
             let report = OutboxReport(

@@ -202,5 +202,73 @@ enum ShippedSchemas {
         previous","store","lane","rules","from","to","raised","limit","seconds","at"],"title":"A new rule se\#
         t raised far too much and the one before is in force again","type":"object"}
         """#,
+        // view.closed.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.view.closed.v1","$schema":"https://json-schema.org/draft/2020-12/sc\#
+        hema","properties":{"at":{"format":"date-time","type":"string"},"attendant":{"description":"As the c\#
+        redential names them; null for one that names nobody","type":["string","null"]},"by":{"description":\#
+        "The user of the lane who ended it","minimum":0,"type":"integer"},"cause":{"description":"closed (by\#
+         the viewer), ended (by somebody on the lane, or with the program), intervention_closed, idle, maxim\#
+        um, stalled, killed (the program was) and others","maxLength":32,"minLength":1,"type":"string"},"dur\#
+        ationMs":{"description":"How long it lasted; null where that is not known: the program was killed","\#
+        minimum":0,"type":["integer","null"]},"from":{"description":"The network address, without the port",\#
+        "maxLength":64,"minLength":1,"type":"string"},"inputs":{"description":"How many movements, clicks an\#
+        d keys reached the lane; never which","minimum":0,"type":["integer","null"]},"intervention":{"descri\#
+        ption":"For which it was given; the session ends with it","type":["string","null"]},"lane":{"type":"\#
+        string"},"masks":{"description":"Digest of the masks' configuration","pattern":"^sha256:[0-9a-f]{64}\#
+        $","type":"string"},"mode":{"description":"What the credential allows","enum":["view","control"]},"p\#
+        revious":{"description":"SHA-256 of the value of the lane's previous message on the topic; 64 zeros \#
+        for the first of an epoch","pattern":"^[0-9a-f]{64}$","type":"string"},"rules":{"description":"Diges\#
+        t of the rules in force","pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"session":{"description"\#
+        :"The same in all messages of one session, and in those of no other","maxLength":64,"minLength":1,"t\#
+        ype":"string"},"store":{"type":"string"},"uid":{"description":"The user that told it, as the kernel \#
+        has it (SO_PEERCRED): the view process's","minimum":0,"type":"integer"},"way":{"description":"By whi\#
+        ch credential; none: nothing was asked for","enum":["token","code","password","none"]},"why":{"descr\#
+        iption":"In words of the one who ended it","maxLength":500,"type":"string"}},"required":["previous",\#
+        "store","lane","rules","session","attendant","way","mode","intervention","from","masks","cause","dur\#
+        ationMs","inputs","uid","at"],"title":"Somebody sees the lane's screen no more","type":"object"}
+        """#,
+        // view.control.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.view.control.v1","$schema":"https://json-schema.org/draft/2020-12/s\#
+        chema","properties":{"at":{"format":"date-time","type":"string"},"attendant":{"description":"As the \#
+        credential names them; null for one that names nobody","type":["string","null"]},"control":{"enum":[\#
+        "taken","refused"]},"from":{"description":"The network address, without the port","maxLength":64,"mi\#
+        nLength":1,"type":"string"},"intervention":{"description":"For which it was given; the session ends \#
+        with it","type":["string","null"]},"lane":{"type":"string"},"masks":{"description":"Digest of the ma\#
+        sks' configuration","pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"mode":{"description":"What t\#
+        he credential allows","enum":["view","control"]},"other":{"description":"The session that had contro\#
+        l before, or that has it","type":["string","null"]},"previous":{"description":"SHA-256 of the value \#
+        of the lane's previous message on the topic; 64 zeros for the first of an epoch","pattern":"^[0-9a-f\#
+        ]{64}$","type":"string"},"rules":{"description":"Digest of the rules in force","pattern":"^sha256:[0\#
+        -9a-f]{64}$","type":"string"},"session":{"description":"The same in all messages of one session, and\#
+         in those of no other","maxLength":64,"minLength":1,"type":"string"},"store":{"type":"string"},"uid"\#
+        :{"description":"The user that told it, as the kernel has it (SO_PEERCRED): the view process's","min\#
+        imum":0,"type":"integer"},"way":{"description":"By which credential; none: nothing was asked for","e\#
+        num":["token","code","password","none"]}},"required":["previous","store","lane","rules","session","a\#
+        ttendant","way","mode","intervention","from","masks","control","other","uid","at"],"title":"Somebody\#
+         has the lane's pointer and keys, or wanted them","type":"object"}
+        """#,
+        // view.opened.v1.schema.json
+        #"""
+        {"$id":"urn:lanewatch:schema:sco.view.opened.v1","$schema":"https://json-schema.org/draft/2020-12/sc\#
+        hema","properties":{"at":{"format":"date-time","type":"string"},"attendant":{"description":"As the c\#
+        redential names them; null for one that names nobody","type":["string","null"]},"encrypted":{"type":\#
+        "boolean"},"from":{"description":"The network address, without the port","maxLength":64,"minLength":\#
+        1,"type":"string"},"intervention":{"description":"For which it was given; the session ends with it",\#
+        "type":["string","null"]},"lane":{"type":"string"},"masks":{"description":"Digest of the masks' conf\#
+        iguration","pattern":"^sha256:[0-9a-f]{64}$","type":"string"},"mode":{"description":"What the creden\#
+        tial allows","enum":["view","control"]},"previous":{"description":"SHA-256 of the value of the lane'\#
+        s previous message on the topic; 64 zeros for the first of an epoch","pattern":"^[0-9a-f]{64}$","typ\#
+        e":"string"},"rules":{"description":"Digest of the rules in force","pattern":"^sha256:[0-9a-f]{64}$"\#
+        ,"type":"string"},"session":{"description":"The same in all messages of one session, and in those of\#
+         no other","maxLength":64,"minLength":1,"type":"string"},"store":{"type":"string"},"uid":{"descripti\#
+        on":"The user that told it, as the kernel has it (SO_PEERCRED): the view process's","minimum":0,"typ\#
+        e":"integer"},"way":{"description":"By which credential; none: nothing was asked for","enum":["token\#
+        ","code","password","none"]},"web":{"description":"In a browser's WebSocket; else as RFB over TCP","\#
+        type":"boolean"}},"required":["previous","store","lane","rules","session","attendant","way","mode","\#
+        intervention","from","masks","encrypted","web","uid","at"],"title":"Somebody sees the lane's screen"\#
+        ,"type":"object"}
+        """#,
     ]
 }

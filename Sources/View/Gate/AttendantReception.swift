@@ -31,7 +31,7 @@ import Loop
     }
 
     public func didLeave(_ visitor: Visitor, _ end: GateEnd) {
-        present[visitor.id] = nil
+        guard present.removeValue(forKey: visitor.id) != nil else { return }
         hear(.left(visitor, end))
     }
 

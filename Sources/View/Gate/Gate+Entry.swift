@@ -253,6 +253,10 @@ extension Gate {
         if visitors.count >= options.mostVisitors || fromHere >= options.mostVisitorsPerAddress {
             return refuse(connection, .full, "as many watch as may watch at a time")
         }
+        if let refusal = reception.refusal {
+            tell("nobody can be shown the screen now", ["reason": refusal])
+            return refuse(connection, .noRoom, refusal)
+        }
         do throws(AccessRefusal) {
             let grant = try access.judge(attempt, isLoopback: connection.address.isLoopback)
             let same = visitors.filter { $0.passage?.visitor.grant.attendant == grant.attendant }.count
@@ -286,12 +290,26 @@ extension Gate {
             id: nextVisitor, grant: grant, address: connection.address.text,
             isEncrypted: connection.outer.isSecure, isWebSocket: connection.webSocket != nil)
         nextVisitor += 1
-        do throws(ReceptionFault) {
-            begin(connection, visitor, try reception.admit(visitor))
-        } catch {
-            tell("nobody can be shown the screen now", ["reason": error.description])
-            finish(connection, .noRoom, code: 1013, "try again later")
+        let reception = reception
+        // It waits where it is, with the deadline that it has.
+        reception.expect(visitor) { [weak self, weak connection] fault in
+            guard let self, let connection, self.isOpen(connection), connection.stage == .greeting else {
+                // It went away meanwhile.
+                return reception.didLeave(visitor, .closed)
+            }
+            if let fault { return self.turnAway(connection, visitor, fault) }
+            do throws(ReceptionFault) {
+                self.begin(connection, visitor, try reception.admit(visitor))
+                // What it sent meanwhile.
+                self.goOn(connection)
+            } catch { self.turnAway(connection, visitor, error) }
         }
+    }
+
+    private func turnAway(_ connection: GateConnection, _ visitor: Visitor, _ fault: ReceptionFault) {
+        reception.didLeave(visitor, .noRoom)
+        tell("nobody can be shown the screen now", ["reason": fault.description])
+        finish(connection, .noRoom, code: 1013, "try again later")
     }
 
     // MARK: Writing

@@ -58,6 +58,7 @@ extension Gate {
                 return finish(connection, .attendantEnded, code: 1011)
             }
             counts.bytesOut += count
+            passage.bytesOut += count
             guard carry(connection, count) else { return close(connection, connection.end) }
         }
         sent(connection, passage)
@@ -120,6 +121,7 @@ extension Gate {
             return false
         }
         counts.bytesIn += messages.count
+        passage.bytesIn += messages.count
         guard passage.link.send(messages) else {
             finish(connection, .attendantEnded, code: 1011)
             return false

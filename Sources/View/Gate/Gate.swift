@@ -130,11 +130,23 @@ import Net
         connections.values.compactMap { $0.passage?.visitor }.sorted { $0.id < $1.id }
     }
 
+    /// The same, with how it goes.
+    public var status: [VisitorStatus] {
+        let all = connections.values.compactMap { connection in
+            connection.passage.map { passage in
+                VisitorStatus(
+                    visitor: passage.visitor, heard: passage.heard, bytesIn: passage.bytesIn,
+                    bytesOut: passage.bytesOut, encoding: passage.framer.preferredEncoding)
+            }
+        }
+        return all.sorted { $0.visitor.id < $1.visitor.id }
+    }
+
     /// Ends a visitor's session. False where there is no such visitor.
     @discardableResult
     public func end(_ id: UInt64) -> Bool {
         guard let found = connections.values.first(where: { $0.passage?.visitor.id == id }) else { return false }
-        finish(found, .ended)
+        finish(found, .ended, seconds: 0.5)
         return true
     }
 

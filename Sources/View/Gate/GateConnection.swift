@@ -108,6 +108,8 @@ import Net
     let since: Int64
     /// When the last byte came.
     var heard: Int64
+    var bytesIn = 0
+    var bytesOut = 0
     var reached: UInt64 = 0
     var reachedAt: Int64 = 0
     var progress: EventLoop.Deadline?

@@ -82,8 +82,30 @@ public struct ReceptionFault: Error, Hashable, Sendable, CustomStringConvertible
 
 /// What stands behind the gate: gives each visitor an attendant.
 @LoopActor public protocol Reception: AnyObject, Sendable {
+    /// Why nobody may be let in now, in words for the visitor; nil where one may. Asked before a credential is judged, and so spent.
+    var refusal: String? { get }
+    /// `visitor` has passed, and is let in once `ready` was called without a fault: once, now or later. Whoever was expected without a
+    /// fault leaves (`didLeave`), also if it was never admitted.
+    func expect(_ visitor: Visitor, ready: @escaping @LoopActor (ReceptionFault?) -> Void)
     /// Makes an attendant for `visitor`; the gate's end of its socket pair is what it returns.
     func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink
     /// The visitor's link was dropped.
     func didLeave(_ visitor: Visitor, _ end: GateEnd)
+}
+
+extension Reception {
+    public var refusal: String? { nil }
+    public func expect(_ visitor: Visitor, ready: @escaping @LoopActor (ReceptionFault?) -> Void) { ready(nil) }
+}
+
+/// How a visitor's session goes.
+public struct VisitorStatus: Hashable, Sendable {
+    public var visitor: Visitor
+    /// Milliseconds of CLOCK_BOOTTIME: when its last byte came.
+    public var heard: Int64
+    /// Of its messages, and of what it was shown.
+    public var bytesIn: Int
+    public var bytesOut: Int
+    /// The encoding of pictures that it likes best; nil before it said so.
+    public var encoding: Int32?
 }

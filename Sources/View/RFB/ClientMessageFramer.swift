@@ -30,6 +30,8 @@ public struct ClientMessageFramer: Sendable {
     }
 
     public private(set) var counts = Counts()
+    /// Of pictures, the one that the viewer named first; nil before it named any.
+    public private(set) var preferredEncoding: Int32?
     private var held: [UInt8] = []
     /// What of a cut text is still to come.
     private var toSwallow = 0
@@ -121,12 +123,17 @@ public struct ClientMessageFramer: Sendable {
     }
 
     /// The held SetEncodings without what is not offered.
-    private func offeredEncodings() -> [UInt8] {
+    private mutating func offeredEncodings() -> [UInt8] {
         var kept: [UInt8] = []
         var count = 0
+        preferredEncoding = nil
         for place in stride(from: 4, to: held.count, by: 4) {
             let encoding = Int32(truncatingIfNeeded: number(at: place, 4))
             guard RFBEncoding.isOffered(encoding) else { continue }
+            // CopyRect is no picture; below 0 are pseudo-encodings.
+            if preferredEncoding == nil, encoding >= 0, encoding != RFBEncoding.copyRect {
+                preferredEncoding = encoding
+            }
             let bits = UInt32(bitPattern: RFBEncoding.understood(encoding))
             kept += (0..<4).map { UInt8(truncatingIfNeeded: bits >> UInt32(24 - 8 * $0)) }
             count += 1

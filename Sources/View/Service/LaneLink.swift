@@ -30,14 +30,20 @@ public final class LaneLink: Sendable {
 
     private let path: String
     private let told: @Sendable ([String: String?]?) -> Void
+    private let toldOpen: @Sendable (Set<String>?) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - path: the agent's control socket.
+    ///   - open: the interventions that are raised, by their ids; as `told`, but up to a second later.
     ///   - told: the lane's states, nil while they are not known; on the link's thread, again only when they are others.
-    public init(path: String, told: @escaping @Sendable ([String: String?]?) -> Void) {
+    public init(
+        path: String, open: @escaping @Sendable (Set<String>?) -> Void = { _ in },
+        told: @escaping @Sendable ([String: String?]?) -> Void
+    ) {
         self.path = path
         self.told = told
+        toldOpen = open
     }
 
     public var counts: Counts { state.withLock { $0.counts } }
@@ -59,10 +65,16 @@ public final class LaneLink: Sendable {
 
     private func run() {
         var known: [String: String?]??
+        var knownOpen: Set<String>??
         func tell(_ states: [String: String?]?) {
             guard known != .some(states), !isOver else { return }
             known = .some(states)
             told(states)
+        }
+        func tell(open: Set<String>?) {
+            guard knownOpen != .some(open), !isOver else { return }
+            knownOpen = .some(open)
+            toldOpen(open)
         }
         while !isOver {
             do throws(LineClientError) {
@@ -72,12 +84,13 @@ public final class LaneLink: Sendable {
                 while !isOver {
                     let line = Array("{\"do\":\"follow\",\"after\":\(revision)}".utf8)
                     let answer = try client.exchange(line, timeout: Self.patience)
-                    let (next, states) = try Self.read(answer, path)
+                    let (next, states, open) = try Self.read(answer, path)
                     state.withLock { state in
                         state.counts.answers += 1
                         state.fault = nil
                     }
                     tell(states)
+                    tell(open: open)
                     revision = next
                 }
             } catch {
@@ -86,6 +99,7 @@ public final class LaneLink: Sendable {
                     state.fault = error.description
                 }
                 tell(nil)
+                tell(open: nil)
                 if !isOver { _ = poll(nil, 0, Self.retryMilliseconds) }
             }
         }
@@ -93,7 +107,7 @@ public final class LaneLink: Sendable {
 
     private static func read(
         _ answer: [UInt8], _ path: String
-    ) throws(LineClientError) -> (revision: Int64, states: [String: String?]) {
+    ) throws(LineClientError) -> (revision: Int64, states: [String: String?], open: Set<String>) {
         guard let value = try? JSONValue(parsing: answer), let isGood = value["ok"]?.bool else {
             throw LineClientError.notAnAgent(path)
         }
@@ -103,6 +117,7 @@ public final class LaneLink: Sendable {
         }
         var states: [String: String?] = [:]
         for member in members { states[member.name] = .some(member.value.text) }
-        return (revision, states)
+        let open = value["open"]?.elements?.compactMap { $0["intervention"]?.text } ?? []
+        return (revision, states, Set(open))
     }
 }

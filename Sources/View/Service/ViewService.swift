@@ -20,6 +20,14 @@ import Synchronization
         public var masks = MaskPlan.standard
         /// The agent's control socket; nil: there is no agent, and its lane's states stay unknown.
         public var control: String?
+        /// Where facts for the audit wait for the agent: a file. Nil, or without an agent: there is no audit.
+        public var auditFile: String?
+        public var sessions = SessionBook.Options()
+        public var hooks = HookRunner.Hooks()
+        /// What stands on the lane's screen while somebody watches, and while somebody has control; nil: nothing does.
+        public var notice: (viewed: String, controlled: String)?
+        /// The view's own control socket; nil is none.
+        public var socket: ViewControl.Options?
 
         public init(access: Access.Options) { self.access = access }
     }
@@ -29,50 +37,36 @@ import Synchronization
     private let attendants: Attendants
     private let hands: Hands
     private let link: LaneLink?
-
-    /// Pointer and keys of those who control, by attendant. Any thread.
-    private final class Hands: Sendable {
-        private let input: X11Input?
-        private let sessions = Mutex<[AttendantID: X11Input.Session]>([:])
-
-        init(_ input: X11Input?) { self.input = input }
-
-        func take(_ id: AttendantID, _ event: InputEvent) {
-            guard let input else { return }
-            let session = sessions.withLock { sessions in
-                if let known = sessions[id] { return known }
-                let made = input.begin()
-                sessions[id] = made
-                return made
-            }
-            switch event {
-            case .key(let keysym, let isDown): session.key(keysym, isDown: isDown)
-            case .pointer(let x, let y, let buttons): session.pointer(x: x, y: y, buttons: buttons)
-            }
-        }
-
-        func end(_ id: AttendantID) { sessions.withLock { $0.removeValue(forKey: id) }?.end() }
-    }
+    /// Who watches.
+    public let sessions: SessionBook
+    private let trail: AuditTrail?
+    private let hookRunner: HookRunner
+    private let control: ViewControl?
+    private let notice: X11Notice?
+    private let tell: @Sendable (Notice) -> Void
 
     /// - Parameters:
     ///   - input: where the hands of those who control go; nil: nowhere.
+    ///   - notice: shows a text on the lane's screen; nil: nothing can.
     ///   - tell: what an operator may want to read; on any thread.
     ///   - makeSource: the screen; called on the capture thread each time that somebody begins to watch.
     public init(
-        _ options: Options, input: X11Input?, tell: @escaping @Sendable (Notice) -> Void,
+        _ options: Options, input: X11Input?, notice: X11Notice? = nil, tell: @escaping @Sendable (Notice) -> Void,
         makeSource: @escaping Capture.SourceMaker
     ) throws {
         let plan = options.masks
         // What holds before the agent's first word: it is not known.
         let capture = try Capture(mask: plan.mask(nil), report: tell, makeSource: makeSource)
         self.capture = capture
-        let hands = Hands(input)
+        self.tell = tell
+        var make: (@Sendable () -> any LaneHand)?
+        if let input { make = { input.begin() } }
+        let hands = Hands(make: make)
         self.hands = hands
         var hooks = Attendants.Hooks()
         hooks.input = { id, event in hands.take(id, event) }
         hooks.ended = { id, _, _ in hands.end(id) }
         attendants = Attendants(capture: capture, label: options.label, hooks: hooks)
-        link = options.control.map { path in LaneLink(path: path) { capture.setMask(plan.mask($0)) } }
         let reception = AttendantReception(attendants) { news in
             switch news {
             case .came(let visitor, _):
@@ -86,19 +80,73 @@ import Synchronization
                         .info, "an attendant has left", Self.fields(visitor) + [.init("reason", end.rawValue)]))
             }
         }
-        gate = Gate(
+        var trail: AuditTrail?
+        if let path = options.auditFile, let agent = options.control {
+            trail = try AuditTrail(path: path, agent: agent, tell: tell)
+        }
+        self.trail = trail
+        let hookRunner = HookRunner(options.hooks, lane: options.access.lane, tell: tell)
+        self.hookRunner = hookRunner
+        var bookOptions = options.sessions
+        bookOptions.masks = plan.digest
+        let book = SessionBook(reception, hands: hands, trail: trail, options: bookOptions) { fact in
+            hookRunner.run(fact)
+            if case .control(let turn, let other) = fact.kind { tell(Self.notice(of: turn, fact, other)) }
+        }
+        sessions = book
+        link = options.control.map { path in
+            LaneLink(path: path, open: { open in Task { @LoopActor in book.follow(open: open) } }) {
+                capture.setMask(plan.mask($0))
+            }
+        }
+        let gate = Gate(
             options.gate, access: try Access(options.access), certificates: options.certificates,
-            reception: reception,
+            reception: book,
             remark: { remark in
                 let fields = remark.fields.sorted { $0.key < $1.key }.map { Notice.Field($0.key, $0.value) }
                 tell(Notice(.warning, "the gate: \(remark.message)", fields))
             })
+        self.gate = gate
+        control = options.socket.map { socket in
+            ViewControl(
+                socket,
+                lines: { [weak book, weak gate] in
+                    let status = Dictionary(grouping: gate?.status ?? []) { $0.visitor.id }
+                    return (book?.lines ?? []).map { ($0, status[$0.visitor.id]?.first) }
+                },
+                end: { [weak book] (session, why, user) throws(ReceptionFault) in
+                    guard let book else { throw ReceptionFault("the view is ending") }
+                    return try book.end(session, why: why, by: user)
+                })
+        }
+        book.endAtGate = { [weak gate] id in _ = gate?.end(id) }
+        if let notice, let words = options.notice {
+            book.watched = { count, isControlled in
+                notice.show(count == 0 ? nil : isControlled ? words.controlled : words.viewed)
+            }
+        }
+        self.notice = notice
+        book.start()
+    }
+
+    private nonisolated static func notice(of turn: ViewFact.Turn, _ fact: ViewFact, _ other: String?) -> Notice {
+        var fields: [Notice.Field] = [.init("session", fact.session.id), .init("address", fact.session.from)]
+        if let attendant = fact.session.attendant { fields.append(.init("attendant", attendant)) }
+        if let other { fields.append(.init("other", other)) }
+        return Notice(
+            .info,
+            turn == .taken ? "an attendant has control of the lane" : "an attendant wants control that another has",
+            fields)
     }
 
     /// Opens the gate, and begins to follow the lane.
     public func start() throws(GateFault) {
         try gate.open()
         link?.start()
+        // A lane is shown without it too.
+        do throws(UnixSocketError) { try control?.start(tell) } catch {
+            tell(Notice(.warning, "the view cannot be asked who watches", [.init("error", error.description)]))
+        }
     }
 
     /// Stops and calls `gone`, once, when nobody has been connected for at least `milliseconds`, and at most twice that. For a view that
@@ -115,12 +163,20 @@ import Synchronization
         }
     }
 
-    /// Ends all sessions.
+    /// Ends all sessions. Waits for what the audit still has to be told, a second and a half at most.
     public func stop() {
+        control?.stop()
         gate.close()
         link?.stop()
         attendants.stop()
+        notice?.stop()
         capture.stop()
+        trail?.stop(within: 1500)
+    }
+
+    /// What became of facts for the audit and of hooks, for metrics.
+    public nonisolated var stages: [(name: String, counts: StageCounts)] {
+        [("audit", trail?.counts ?? StageCounts()), ("hooks", hookRunner.counts)]
     }
 
     private static func fields(_ visitor: Visitor) -> [Notice.Field] {

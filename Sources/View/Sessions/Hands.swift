@@ -1,0 +1,114 @@
+import Loop
+import Screen
+import Synchronization
+
+/// One attendant's hands on the lane.
+public protocol LaneHand: Sendable {
+    func play(_ event: InputEvent)
+    /// Lets go of all that is held.
+    func end()
+}
+
+extension X11Input.Session: LaneHand {
+    public func play(_ event: InputEvent) {
+        switch event {
+        case .key(let keysym, let isDown): key(keysym, isDown: isDown)
+        case .pointer(let x, let y, let buttons): pointer(x: x, y: y, buttons: buttons)
+        }
+    }
+}
+
+/// Pointer and keys of those whose credential allows control, one of them at a time (`ControlRight`). Any thread.
+public final class Hands: Sendable {
+    /// Control changed hands, or was refused; on the attendant's thread.
+    public struct Turn: Hashable, Sendable {
+        public var attendant: AttendantID
+        public var isTaken: Bool
+        public var other: AttendantID?
+    }
+
+    private struct State {
+        var right = ControlRight()
+        var hands: [AttendantID: any LaneHand] = [:]
+        /// Those whose session goes on, and how many of their events went to the lane.
+        var played: [AttendantID: Int64] = [:]
+        var told: @Sendable (Turn) -> Void = { _ in }
+        var mayTake: @Sendable () -> Bool = { true }
+    }
+
+    private let make: (@Sendable () -> any LaneHand)?
+    private let now: @Sendable () -> Int64
+    private let state = Mutex(State())
+
+    /// - Parameter make: an attendant's hands, made with its first event; nil: nobody's reach the lane.
+    public init(
+        now: @escaping @Sendable () -> Int64 = { Boottime.milliseconds() }, make: (@Sendable () -> any LaneHand)?
+    ) {
+        self.now = now
+        self.make = make
+    }
+
+    /// Before the first attendant.
+    func follow(mayTake: @escaping @Sendable () -> Bool, told: @escaping @Sendable (Turn) -> Void) {
+        state.withLock { state in
+            state.mayTake = mayTake
+            state.told = told
+        }
+    }
+
+    public func take(_ id: AttendantID, _ event: InputEvent) {
+        guard let make else { return }
+        let told: (() -> Void)? = state.withLock { state in
+            guard state.played[id] != nil else { return nil }
+            let verdict = state.right.judge(id, event, now: now(), mayTake: state.mayTake)
+            var turn: Turn?
+            switch verdict {
+            case .idle: return nil
+            case .refused(let other, let isNew):
+                guard isNew else { return nil }
+                turn = Turn(attendant: id, isTaken: false, other: other)
+            case .mine, .taken:
+                if case .taken(let other) = verdict {
+                    turn = Turn(attendant: id, isTaken: true, other: other)
+                    // What it holds it would hold for ever: its releases are not heard any more.
+                    if let other { state.hands.removeValue(forKey: other)?.end() }
+                }
+                let hand = state.hands[id] ?? make()
+                state.hands[id] = hand
+                state.played[id, default: 0] += 1
+                hand.play(event)
+            }
+            guard let turn else { return nil }
+            let told = state.told
+            return { told(turn) }
+        }
+        told?()
+    }
+
+    /// Who has control now.
+    public var holder: AttendantID? { state.withLock { $0.right.holder } }
+
+    /// Its session begins.
+    func enter(_ id: AttendantID) { state.withLock { $0.played[id] = 0 } }
+
+    /// Its thread has ended: what it holds is let go.
+    public func end(_ id: AttendantID) { release(id)?.end() }
+
+    /// Its session is over: nothing more of it goes to the lane.
+    /// - Returns: how many of its events did.
+    @discardableResult
+    func leave(_ id: AttendantID) -> Int64 {
+        release(id)?.end()
+        return state.withLock { $0.played.removeValue(forKey: id) ?? 0 }
+    }
+
+    /// How many of its events went to the lane so far.
+    func played(_ id: AttendantID) -> Int64 { state.withLock { $0.played[id] ?? 0 } }
+
+    private func release(_ id: AttendantID) -> (any LaneHand)? {
+        state.withLock { state in
+            state.right.leave(id)
+            return state.hands.removeValue(forKey: id)
+        }
+    }
+}
