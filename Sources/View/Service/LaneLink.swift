@@ -30,14 +30,20 @@ public final class LaneLink: Sendable {
 
     private let path: String
     private let told: @Sendable ([String: String?]?) -> Void
+    private let raised: @Sendable ([OpenIntervention]?) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - path: the agent's control socket.
     ///   - told: the lane's states, nil while they are not known; on the link's thread, again only when they are others.
-    public init(path: String, told: @escaping @Sendable ([String: String?]?) -> Void) {
+    ///   - raised: what is raised on the lane, oldest first and without what rules only try; as `told`, and after it.
+    public init(
+        path: String, told: @escaping @Sendable ([String: String?]?) -> Void,
+        raised: @escaping @Sendable ([OpenIntervention]?) -> Void = { _ in }
+    ) {
         self.path = path
         self.told = told
+        self.raised = raised
     }
 
     public var counts: Counts { state.withLock { $0.counts } }
@@ -53,10 +59,16 @@ public final class LaneLink: Sendable {
 
     private func run() {
         var known: [String: String?]??
-        func tell(_ states: [String: String?]?) {
-            guard known != .some(states), !isOver else { return }
-            known = .some(states)
-            told(states)
+        var knownOpen: [OpenIntervention]??
+        func tell(_ states: [String: String?]?, _ open: [OpenIntervention]?) {
+            if known != .some(states), !isOver {
+                known = .some(states)
+                told(states)
+            }
+            if knownOpen != .some(open), !isOver {
+                knownOpen = .some(open)
+                raised(open)
+            }
         }
         while !isOver {
             do throws(LineClientError) {
@@ -66,12 +78,12 @@ public final class LaneLink: Sendable {
                 while !isOver {
                     let line = Array("{\"do\":\"follow\",\"after\":\(revision)}".utf8)
                     let answer = try client.exchange(line, timeout: Self.patience)
-                    let (next, states) = try Self.read(answer, path)
+                    let (next, states, open) = try Self.read(answer, path)
                     state.withLock { state in
                         state.counts.answers += 1
                         state.fault = nil
                     }
-                    tell(states)
+                    tell(states, open)
                     revision = next
                 }
             } catch {
@@ -79,7 +91,7 @@ public final class LaneLink: Sendable {
                     state.counts.failures += 1
                     state.fault = error.description
                 }
-                tell(nil)
+                tell(nil, nil)
                 if !isOver { _ = poll(nil, 0, Self.retryMilliseconds) }
             }
         }
@@ -87,7 +99,7 @@ public final class LaneLink: Sendable {
 
     private static func read(
         _ answer: [UInt8], _ path: String
-    ) throws(LineClientError) -> (revision: Int64, states: [String: String?]) {
+    ) throws(LineClientError) -> (revision: Int64, states: [String: String?], open: [OpenIntervention]) {
         guard let value = try? JSONValue(parsing: answer), let isGood = value["ok"]?.bool else {
             throw LineClientError.notAnAgent(path)
         }
@@ -97,6 +109,7 @@ public final class LaneLink: Sendable {
         }
         var states: [String: String?] = [:]
         for member in members { states[member.name] = .some(member.value.text) }
-        return (revision, states)
+        let open = (value["open"]?.elements ?? []).compactMap { OpenIntervention($0) }
+        return (revision, states, open)
     }
 }

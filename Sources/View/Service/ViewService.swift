@@ -20,6 +20,8 @@ import Synchronization
         public var masks = MaskPlan.standard
         /// The agent's control socket; nil: there is no agent, and its lane's states stay unknown.
         public var control: String?
+        /// What browsers are shown; nil is nothing. Its name and policy are this lane's.
+        public var page: Page.Options? = Page.Options()
 
         public init(access: Access.Options) { self.access = access }
     }
@@ -29,6 +31,7 @@ import Synchronization
     private let attendants: Attendants
     private let hands: Hands
     private let link: LaneLink?
+    private let desk: NewsDesk
 
     /// Pointer and keys of those who control, by attendant. Any thread.
     private final class Hands: Sendable {
@@ -64,35 +67,62 @@ import Synchronization
     ) throws {
         let plan = options.masks
         // What holds before the agent's first word: it is not known.
-        let capture = try Capture(mask: plan.mask(nil), report: tell, makeSource: makeSource)
+        let desk = NewsDesk(label: options.label, mask: plan.mask(nil))
+        self.desk = desk
+        let report: @Sendable (Notice) -> Void = { notice in
+            tell(notice)
+            Task { @LoopActor in desk.look() }
+        }
+        let capture = try Capture(mask: plan.mask(nil), report: report, makeSource: makeSource)
         self.capture = capture
+        desk.hasScreen = { capture.problem == nil }
         let hands = Hands(input)
         self.hands = hands
         var hooks = Attendants.Hooks()
         hooks.input = { id, event in hands.take(id, event) }
         hooks.ended = { id, _, _ in hands.end(id) }
         attendants = Attendants(capture: capture, label: options.label, hooks: hooks)
-        link = options.control.map { path in LaneLink(path: path) { capture.setMask(plan.mask($0)) } }
+        link = options.control.map { path in
+            LaneLink(path: path) { states in
+                let mask = plan.mask(states)
+                capture.setMask(mask)
+                Task { @LoopActor in desk.set(mask: mask) }
+            } raised: { open in
+                Task { @LoopActor in desk.set(open: open) }
+            }
+        }
         let reception = AttendantReception(attendants) { news in
             switch news {
             case .came(let visitor, _):
+                desk.came(visitor)
                 let mask = capture.mask
                 let hidden = mask.areas.isEmpty ? "nothing" : mask.reasons.joined(separator: "; ")
                 let fields: [Notice.Field] = [.init("mode", visitor.grant.mode.name), .init("mask", hidden)]
                 tell(Notice(.info, "an attendant watches the screen", Self.fields(visitor) + fields))
+            case .entered(let visitor): desk.entered(visitor)
+            case .said(let visitor, let text): desk.said(visitor, text)
             case .left(let visitor, let end):
+                desk.left(visitor)
                 tell(
                     Notice(
                         .info, "an attendant has left", Self.fields(visitor) + [.init("reason", end.rawValue)]))
             }
         }
-        gate = Gate(
+        var shown = options.page
+        shown?.label = options.label
+        shown?.policy = options.access.policy
+        let page = shown.map { Page($0) }
+        let gate = Gate(
             options.gate, access: try Access(options.access), certificates: options.certificates,
             reception: reception,
+            page: { request in page?.answer(request) ?? HTTPResponse(HTTPFault(404, "the page is off")) },
             remark: { remark in
                 let fields = remark.fields.sorted { $0.key < $1.key }.map { Notice.Field($0.key, $0.value) }
                 tell(Notice(.warning, "the gate: \(remark.message)", fields))
             })
+        self.gate = gate
+        desk.setControls = { [weak reception] visitor, isOn in reception?.setControls(isOn, of: visitor) ?? false }
+        desk.send = { [weak gate] id, news in gate?.tell(id, news: news) }
     }
 
     /// Opens the gate, and begins to follow the lane.
