@@ -393,9 +393,10 @@ def place_of(part, whole):
     rows, columns = whole.shape[0] - height + 1, whole.shape[1] - width + 1
     fits = numpy.ones((rows, columns), bool)
     chance = numpy.random.default_rng(7)
-    # A few points first: what is left is looked at whole.
-    for _ in range(60):
-        y, x = int(chance.integers(height)), int(chance.integers(width))
+    # The corners and a few points first: what is left is looked at whole.
+    points = [(0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1)]
+    points += [(int(chance.integers(height)), int(chance.integers(width))) for _ in range(60)]
+    for y, x in points:
         fits &= packed[1][y:y + rows, x:x + columns] == packed[0][y, x]
     for y, x in numpy.argwhere(fits)[:50]:
         if numpy.array_equal(packed[1][y:y + height, x:x + width], packed[0]):
