@@ -13,7 +13,7 @@ RECORDS := $(CURDIR)/.build/records
 # The tests that were built, without a package manager that locks the folder: two verbs may run at once.
 TESTS := .build/debug/lanewatchPackageTests.xctest --testing-library swift-testing
 
-.PHONY: help setup demo build release test unit test-leaks test-kafka test-librdkafka faults scenarios bench bench-view fuzz format check docs generate release-schemas install clean
+.PHONY: help setup demo build release test unit test-leaks test-page test-clients test-kafka test-librdkafka faults scenarios bench bench-view fuzz format check docs generate release-schemas install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +42,20 @@ test: setup ## Run every test, one at a time: many watch real clocks and real di
 
 unit: ## Run the unit tests alone
 	swift test --no-parallel --skip Integration
+
+# Real programs against a real lanewatch-view: they need the debugging build, and what setup installs.
+define build_view
+	$(SWIFT_BUILD) --product lanewatch-view
+	$(SWIFT_BUILD) --product demo-kiosk
+endef
+
+test-page: setup ## Drive the lane's page in Chromium through all of its states; pictures in .build/pictures (ONLY="phone")
+	$(build_view)
+	/usr/bin/python3 -B Tests/Clients/test_page.py .build/pictures $(ONLY)
+
+test-clients: setup ## Have real VNC viewers take pictures that must equal the masked screen (ONLY="TigerVNC")
+	$(build_view)
+	/usr/bin/python3 -B Tests/Clients/test_clients.py $(ONLY)
 
 test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=folder with its libs/)
 	@test -n "$(KAFKA_HOME)" || { echo "make test-kafka needs KAFKA_HOME=a folder with the libs/ of an Apache Kafka, 3.9 or 4" >&2; exit 2; }

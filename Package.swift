@@ -5,8 +5,8 @@ import PackageDescription
 // `--explicit-target-dependency-import-check error`, so an import that is not listed here does not compile.
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: resources, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [String] = []) -> Target {
@@ -65,7 +65,9 @@ let package = Package(
         module("Net", ["Loop", "CLinux", "COpenSSL"]),
         module("Signing", ["COpenSSL"]),
         module("Screen", ["Lane", "Loop", "CLinux", "CXCB", "CXKBCommon"]),
-        module("View", ["Lane", "Loop", "Net", "Signing", "Screen", "CLinux", "CVNCServer"]),
+        // The page's files are a part of the program: PageAssets.swift holds them.
+        module(
+            "View", ["Lane", "Loop", "Net", "Signing", "Screen", "CLinux", "CVNCServer"], resources: ["Page/Assets"]),
         module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(

@@ -4,6 +4,11 @@ public struct HTTPRequest: Hashable, Sendable {
         /// In lower case.
         public var name: String
         public var value: String
+
+        public init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// `GET` or `HEAD`: what this server understands.

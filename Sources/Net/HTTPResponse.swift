@@ -40,7 +40,8 @@ public struct HTTPResponse: Hashable, Sendable {
         var head = "HTTP/1.1 \(status) \(Self.reason(status))\r\n"
         head += "date: \(Self.date(now))\r\n"
         for field in fields { head += "\(field.name): \(field.value)\r\n" }
-        head += "content-length: \(body.count)\r\n"
+        // Of 304 it would be the length of what is not sent. Source: RFC 9110, 8.6.
+        if status != 304 { head += "content-length: \(body.count)\r\n" }
         head += "connection: \(keepsAlive ? "keep-alive" : "close")\r\n\r\n"
         return Array(head.utf8)
     }
@@ -60,6 +61,8 @@ public struct HTTPResponse: Hashable, Sendable {
     private static func reason(_ status: Int) -> String {
         switch status {
         case 200: return "OK"
+        case 302: return "Found"
+        case 304: return "Not Modified"
         case 400: return "Bad Request"
         case 403: return "Forbidden"
         case 404: return "Not Found"

@@ -115,6 +115,20 @@ struct ViewPlan: Sendable {
         options.gate.idleSeconds = Double(settings.idle) / 1000
         options.gate.longestSeconds = Double(settings.longest) / 1000
         options.gate.mostVisitors = settings.attendants
+        for origin in settings.origins {
+            // A name alone is one of this lane's; a whole origin is another page's.
+            if origin.contains("://") {
+                options.gate.upgrade.origins.insert(origin.lowercased())
+            } else {
+                options.gate.upgrade.hosts.insert(origin.lowercased())
+            }
+        }
+        options.page = settings.page.map { page in
+            var shown = Page.Options()
+            shown.novnc = page.novnc
+            shown.frames = page.frames
+            return shown
+        }
         options.certificates = try certificates(tell)
         options.masks = masks
         options.control = configuration.control?.path

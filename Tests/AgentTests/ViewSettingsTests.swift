@@ -44,6 +44,14 @@ import YAML
         #expect(view.rfb?.description == "127.0.0.1:5900" && view.https?.description == "127.0.0.1:5843")
         #expect(view.everybody == nil && view.password == nil && view.tokenKeys.isEmpty && !view.allowsRemote)
         #expect(view.hidesUnknown && view.masks.isEmpty)
+        #expect(view.page?.novnc == "/usr/share/novnc" && view.page?.frames == [])
+    }
+
+    @Test func thePageIsReadAndTurnedOff() throws {
+        let view = try #require(
+            read("page: {novnc: novnc, frames: [\"https://console.example:8443\"]}").configuration?.view)
+        #expect(view.page?.novnc == "/etc/lanewatch/novnc" && view.page?.frames == ["https://console.example:8443"])
+        #expect(try #require(read("page: false").configuration?.view).page == nil)
     }
 
     @Test func allOfItIsRead() throws {
@@ -97,7 +105,9 @@ import YAML
         ("masks: [{area: [0, 0, 0, 5]}]", "[x, y, width, height]"), ("masks: [{area: all, style: grey}]", "style"),
         ("masks: [{area: all, window: x}]", "unknown key"), ("rfb: 5900", "address:port"),
         ("rfb: nowhere:x", "address:port"), ("certificate: a.pem", "go together"), ("everybody: all", "everybody"),
-        ("password: {mode: view}", "file"), ("unknown_state: black", "unknown_state"), ("attendants: 0", "attendants"),
+        ("page: {novc: /x}", "unknown key"), ("page: {frames: [\"https://a.example/x\"]}", "origins"),
+        ("page: {frames: [\"https://a.example; script-src *\"]}", "origins"), ("password: {mode: view}", "file"),
+        ("unknown_state: black", "unknown_state"), ("attendants: 0", "attendants"),
     ])
     func whatCannotBeMeantIsRefused(view: String, words: String) {
         let file = read(view)

@@ -50,6 +50,33 @@ import Testing
         #expect(Self.parse([0x8A] + hello[1...]) == [.pong])
     }
 
+    /// 5.7: "a single-frame unmasked text message", and a client's.
+    @Test(arguments: [1, 2, 5, 4096]) func textsAreReadWhereTheyAreWantedAndBounded(size: Int) {
+        #expect(WebSocketFrame.text(Array("Hello".utf8)) == [0x81, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F])
+        var limits = WebSocketParser.Limits()
+        limits.textBytes = 5
+        let parser = WebSocketParser(limits)
+        let hello = Self.frame(0x81, Array("Hello".utf8))
+        let bytes =
+            Self.frame(0x82, [1]) + hello + Self.frame(0x82, [2]) + hello + Self.frame(0x81, []) + Self.frame(0x82, [3])
+        #expect(
+            Self.parse(bytes, by: size, parser) == [
+                .bytes([1]), .text(Array("Hello".utf8)), .bytes([2]), .text(Array("Hello".utf8)), .bytes([3]),
+            ])
+        func code(_ bytes: [UInt8]) -> UInt16? {
+            guard case .fault(let fault)? = Self.parse(bytes, by: size, parser).last else { return nil }
+            return fault.code
+        }
+        #expect(code(Self.frame(0x81, Array("Hello!".utf8))) == 1009)
+        #expect(code(Self.frame(0x01, Array("Hel".utf8))) == 1009, "in fragments")
+        #expect(code(Self.frame(0x81, [0xC3, 0x28])) == 1007)
+        #expect(code(Self.frame(0x02, [1]) + hello) == 1002, "inside of a message")
+        var half = parser
+        let part = Array(hello.dropLast())
+        _ = part.withUnsafeBytes { half.take($0) }
+        #expect(half.isInside && half.takeEmptyFrames() == 1, "half of one has a deadline, and each counts")
+    }
+
     @Test func theStandardsServerFramesAreWritten() {
         #expect(WebSocketFrame.pong(Array("Hello".utf8)) == [0x8A, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F])
         #expect(WebSocketFrame.binaryHead(125) == [0x82, 125])
@@ -154,6 +181,10 @@ import Testing
         #expect(!text.contains("protocol:"))
         let chosen = try upgrade.answer(to: try request { $0.append(("sec-websocket-protocol", "base64, binary")) })
         #expect(String(decoding: chosen, as: UTF8.self).contains("sec-websocket-protocol: binary\r\n"))
+        var both = WebSocketUpgrade()
+        both.protocols = ["lanewatch.v1", "binary"]
+        let ours = try both.answer(to: try request { $0.append(("sec-websocket-protocol", "binary, lanewatch.v1")) })
+        #expect(String(decoding: ours, as: UTF8.self).contains("sec-websocket-protocol: lanewatch.v1\r\n"))
         for (field, value, expected) in [
             ("upgrade", "h2c", 426), ("connection", "keep-alive", 426), ("sec-websocket-version", "8", 426),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25j", 400), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ", 400),

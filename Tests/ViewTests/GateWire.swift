@@ -25,6 +25,8 @@ final class GateWire: @unchecked Sendable {
     private var kept: [UInt8] = []
     /// Pings' answers and closes that came.
     private(set) var pongs = 0
+    /// What a page is told.
+    private(set) var texts: [String] = []
     private(set) var closeCode: UInt16?
     /// Of the server's certificate.
     private(set) var fingerprint = ""
@@ -172,6 +174,7 @@ final class GateWire: @unchecked Sendable {
         while true {
             if let frame = try nextFrame() {
                 switch frame.first & 0x0F {
+                case 1: texts.append(String(decoding: frame.payload, as: UTF8.self))
                 case 2: kept += frame.payload
                 case 0xA: pongs += 1
                 case 0x8:
@@ -208,6 +211,17 @@ final class GateWire: @unchecked Sendable {
         while kept.count < count { try more() }
         defer { kept.removeFirst(count) }
         return Array(kept.prefix(count))
+    }
+
+    /// Says something as a page does.
+    @discardableResult func say(_ text: String) -> Bool { sendRaw(Self.frame(0x81, Array(text.utf8))) }
+
+    /// The next text that fits.
+    func text(where fits: (String) -> Bool = { _ in true }) throws -> String {
+        while true {
+            if let place = texts.firstIndex(where: fits) { return texts.remove(at: place) }
+            try more()
+        }
     }
 
     /// Everything until the other side ends.
@@ -264,16 +278,18 @@ final class GateWire: @unchecked Sendable {
     // MARK: The ways in
 
     /// HTTP's way to a WebSocket; throws what was answered instead.
-    func upgrade(path: String = "/websockify", origin: String? = nil, fields: String = "") throws {
+    func upgrade(
+        path: String = "/websockify", origin: String? = nil, fields: String = "", isPage: Bool = false
+    ) throws {
         var text = "GET \(path) HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         text += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-        text += "Sec-WebSocket-Protocol: binary\r\n"
+        text += "Sec-WebSocket-Protocol: \(isPage ? "lanewatch.v1, binary" : "binary")\r\n"
         if let origin { text += "Origin: \(origin)\r\n" }
         sendRaw(Array((text + fields + "\r\n").utf8))
         let head = try receiveHead()
         guard head.hasPrefix("HTTP/1.1 101 ") else { throw Fault.refused(head) }
         #expect(head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
-        #expect(head.contains("sec-websocket-protocol: binary"))
+        #expect(head.contains("sec-websocket-protocol: \(isPage ? "lanewatch.v1" : "binary")"))
         isWebSocket = true
         frames = kept
         kept = []
@@ -356,12 +372,12 @@ final class GateWire: @unchecked Sendable {
     }
 
     /// Over HTTPS, with Plain in a WebSocket.
-    static func joinWeb(_ bed: GateBed, user: String = "", token: String? = nil, serverInit: Bool = true) throws
-        -> GateWire
-    {
+    static func joinWeb(
+        _ bed: GateBed, user: String = "", token: String? = nil, serverInit: Bool = true, isPage: Bool = false
+    ) throws -> GateWire {
         let wire = try GateWire(bed.https)
         try wire.startTLS()
-        try wire.upgrade()
+        try wire.upgrade(path: isPage ? "/websockify?way=plain" : "/websockify", isPage: isPage)
         #expect(try wire.greet().contains(19))
         #expect(try wire.veNCrypt(256) == [256])
         wire.sendPlain(user, try token ?? bed.token())

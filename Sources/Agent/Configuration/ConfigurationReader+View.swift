@@ -9,7 +9,7 @@ extension ConfigurationReader {
             let map = top.mapping(
                 "view", "\"view\"",
                 keys: [
-                    "display", "authority", "output", "rfb", "https", "origins", "allow_remote", "token_keys",
+                    "display", "authority", "output", "rfb", "https", "page", "origins", "allow_remote", "token_keys",
                     "password", "everybody", "certificate", "key", "masks", "unknown_state", "idle", "longest",
                     "attendants", "linger", "close_grace", "hooks", "notice", "control",
                 ])
@@ -20,6 +20,7 @@ extension ConfigurationReader {
         view.output = map.text("output")
         view.rfb = address(map, "rfb", view.rfb)
         view.https = address(map, "https", view.https)
+        view.page = page(map, view.page)
         view.origins = map.texts("origins", allowsEmpty: true).map(\.text)
         view.allowsRemote = map.bool("allow_remote") ?? false
         view.tokenKeys = map.texts("token_keys", allowsEmpty: true).map { (path($0.text), $0.node.range) }
@@ -95,6 +96,38 @@ extension ConfigurationReader {
         let host = text[..<colon]
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         return Configuration.Listen(address: String(isBracketed ? host.dropFirst().dropLast() : host), port: port)
+    }
+
+    private func page(_ map: YAMLMapping, _ standard: ViewSettings.Page?) -> ViewSettings.Page? {
+        guard let node = map["page"] else { return standard }
+        if node.scalar?.bool == false { return nil }
+        guard var page = standard, let one = map.mapping("page", "\"page\"", keys: ["novnc", "frames"]) else {
+            return standard
+        }
+        if let folder = one.text("novnc") { page.novnc = path(folder) }
+        for (origin, node) in one.texts("frames", allowsEmpty: true) {
+            guard Self.isOrigin(origin) else {
+                findings.error(
+                    "\"frames\" needs origins, such as \"https://console.example.com\", not \(Shown.quoted(origin))",
+                    at: node.range, help: "https://, a name, perhaps a port, and nothing behind it")
+                continue
+            }
+            page.frames.append(origin)
+        }
+        return page
+    }
+
+    /// It goes into a header of ours as it is. Source: RFC 6454, 6.1.
+    private static func isOrigin(_ text: String) -> Bool {
+        guard text.hasPrefix("https://"), text.utf8.count <= 200 else { return false }
+        let rest = text.dropFirst(8)
+        return !rest.isEmpty
+            && rest.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x3A, 0x5B, 0x5D: true
+                default: false
+                }
+            }
     }
 
     private func mode(_ map: YAMLMapping, _ key: String) -> ViewSettings.Mode? {

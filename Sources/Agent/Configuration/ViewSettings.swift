@@ -27,6 +27,14 @@ public struct ViewSettings: Sendable {
         public var reason: String?
     }
 
+    /// The page at the HTTPS port.
+    public struct Page: Sendable {
+        /// Where noVNC is.
+        public var novnc = "/usr/share/novnc"
+        /// Origins whose pages may show this one within a frame.
+        public var frames: [String] = []
+    }
+
     public enum Mode: String, Sendable, CaseIterable {
         case view, control
     }
@@ -64,6 +72,8 @@ public struct ViewSettings: Sendable {
     public var https: Configuration.Listen? = .init(address: "127.0.0.1", port: 5843)
     /// Names of this lane's page in other pages' links, beside the lane's own: `console.example.com`.
     public var origins: [String] = []
+    /// What browsers are shown; nil is nothing.
+    public var page: Page? = Page()
     /// Whether more than tokens is open beyond loopback.
     public var allowsRemote = false
     /// Files with public keys of those who make tokens.

@@ -113,6 +113,7 @@ public struct ControlView: Sendable {
                 json.object { json in
                     json.member("intervention", intervention.id.description)
                     json.member("rule", intervention.rule)
+                    json.member("title", intervention.title)
                     json.member("severity", intervention.severity.name)
                     json.member("raisedAt", intervention.raisedAt.rfc3339)
                     if intervention.shadow { json.member("shadow", true) }

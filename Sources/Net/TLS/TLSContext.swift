@@ -40,6 +40,9 @@ public final class TLSContext: @unchecked Sendable {
         defer { EVP_PKEY_free(secret) }
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw TLSFault.openSSL("no TLS here") }
         lw_ssl_ctx_prepare_server(context)
+        // No tickets to go on with a session: TigerVNC's viewer (1.12), told of one together with the answer to its credential,
+        // looks at the ticket alone and waits for ever.
+        SSL_CTX_set_num_tickets(context, 0)
         do throws(TLSFault) {
             guard SSL_CTX_use_certificate(context, leaf) == 1 else {
                 throw TLSFault.openSSL("the certificate cannot be used")

@@ -3,6 +3,9 @@ public enum WebSocketFrame {
     /// The head of a whole binary message of `count` bytes, which follow it. At most 10 bytes.
     public static func binaryHead(_ count: Int) -> [UInt8] { head(0x82, count) }
 
+    /// A whole text message.
+    public static func text(_ text: [UInt8]) -> [UInt8] { head(0x81, text.count) + text }
+
     /// The answer to a ping: its payload again.
     public static func pong(_ payload: [UInt8]) -> [UInt8] { head(0x8A, min(125, payload.count)) + payload.prefix(125) }
 

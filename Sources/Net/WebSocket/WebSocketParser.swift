@@ -11,21 +11,26 @@ public struct WebSocketFault: Error, Hashable, Sendable {
     static func wrong(_ reason: String) -> WebSocketFault { WebSocketFault(1002, reason) }
 }
 
-/// A client's bytes in pieces of any size → payload of its binary messages, and control frames. A value. Source: RFC 6455, 5.
+/// A client's bytes in pieces of any size → payload of its binary messages, short texts where they are wanted, and control
+/// frames. A value. Source: RFC 6455, 5.
 ///
 /// Strict: unmasked frames, reserved bits and kinds, long or broken control frames, lengths in more bytes than they need are
-/// faults. Messages are streams here: payload comes out as it comes in, so nothing but a frame's head and a control frame's
-/// payload (139 bytes at most) is kept.
+/// faults. Binary messages are streams here: payload comes out as it comes in, so nothing but a frame's head and the payload of a
+/// control frame (139 bytes at most) or of a text is kept.
 public struct WebSocketParser: Sendable {
     public struct Limits: Hashable, Sendable {
         /// Of a message, over all of its fragments.
         public var messageBytes = 1 << 20
+        /// Of a text message, which must come in one frame; 0: none is understood.
+        public var textBytes = 0
         public init() {}
     }
 
     public enum Event: Hashable, Sendable {
         /// Payload of binary messages. Where one message ends and the next begins does not show.
         case bytes([UInt8])
+        /// A whole text message, UTF-8.
+        case text([UInt8])
         case ping([UInt8])
         case pong
         /// The peer ends the connection, with the code that it gave.
@@ -36,6 +41,7 @@ public struct WebSocketParser: Sendable {
     private enum State {
         case head
         case payload(left: Int, place: Int)
+        case text(size: Int)
         case control(kind: UInt8, size: Int)
         case over
     }
@@ -55,7 +61,7 @@ public struct WebSocketParser: Sendable {
     public var isInside: Bool {
         switch state {
         case .head: !kept.isEmpty
-        case .payload, .control: true
+        case .payload, .text, .control: true
         case .over: false
         }
     }
@@ -63,7 +69,7 @@ public struct WebSocketParser: Sendable {
     /// Whether a close frame or a fault was found: everything after it is thrown away.
     public var isOver: Bool { if case .over = state { true } else { false } }
 
-    /// How many frames without payload, and control frames, came since the last look: they cost a peer little.
+    /// How many frames without payload, texts and control frames came since the last look: they cost a peer little.
     public mutating func takeEmptyFrames() -> Int {
         defer { emptyFrames = 0 }
         return emptyFrames
@@ -84,17 +90,25 @@ public struct WebSocketParser: Sendable {
                 append(rest.prefix(count), from: place, to: &events)
                 rest = rest.dropFirst(count)
                 state = left == count ? .head : .payload(left: left - count, place: place &+ count)
+            case .text(let size):
+                guard keep(&rest, upTo: size) else { continue }
+                if let fault = finishText(&events) { return end(fault, &events) }
             case .control(let kind, let size):
-                let count = min(size - kept.count, rest.count)
-                for byte in rest.prefix(count) { kept.append(byte ^ maskByte(kept.count)) }
-                rest = rest.dropFirst(count)
-                guard kept.count == size else { continue }
+                guard keep(&rest, upTo: size) else { continue }
                 if let fault = finish(kind, &events) { return end(fault, &events) }
             }
             // A control frame without payload is whole with its head.
             if case .control(let kind, 0) = state, let fault = finish(kind, &events) { return end(fault, &events) }
         }
         return events
+    }
+
+    /// Keeps payload until there are `size` bytes of it; whether they are here.
+    private mutating func keep(_ rest: inout Slice<UnsafeRawBufferPointer>, upTo size: Int) -> Bool {
+        let count = min(size - kept.count, rest.count)
+        for byte in rest.prefix(count) { kept.append(byte ^ maskByte(kept.count)) }
+        rest = rest.dropFirst(count)
+        return kept.count == size
     }
 
     private mutating func end(_ fault: WebSocketFault, _ events: inout [Event]) -> [Event] {
@@ -173,7 +187,7 @@ public struct WebSocketParser: Sendable {
         case 0: break
         case 1, 2:
             guard !isFragmented else { return .wrong("a message inside a message") }
-            guard kind == 2 else { return WebSocketFault(1003, "only binary messages are understood") }
+            guard kind == 2 else { return beginText(isFinal: isFinal, size) }
             messageBytes = 0
         default: return .wrong("a frame of no known kind")
         }
@@ -183,6 +197,27 @@ public struct WebSocketParser: Sendable {
         messageBytes += Int(size)
         isFragmented = !isFinal
         state = size == 0 ? .head : .payload(left: Int(size), place: 0)
+        return nil
+    }
+
+    private mutating func beginText(isFinal: Bool, _ size: UInt64) -> WebSocketFault? {
+        guard limits.textBytes > 0 else { return WebSocketFault(1003, "only binary messages are understood") }
+        guard isFinal, size <= UInt64(limits.textBytes) else {
+            return WebSocketFault(1009, "a text has more than \(limits.textBytes) bytes, or comes in fragments")
+        }
+        // One without letters says nothing, and is counted as an empty frame.
+        state = size == 0 ? .head : .text(size: Int(size))
+        if size > 0 { emptyFrames += 1 }
+        return nil
+    }
+
+    private mutating func finishText(_ events: inout [Event]) -> WebSocketFault? {
+        defer { kept = [] }
+        state = .head
+        guard String(validating: kept, as: UTF8.self) != nil else {
+            return WebSocketFault(1007, "a text that is not UTF-8")
+        }
+        events.append(.text(kept))
         return nil
     }
 

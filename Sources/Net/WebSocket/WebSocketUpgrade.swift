@@ -4,6 +4,8 @@ public struct WebSocketUpgrade: Hashable, Sendable {
     public var hosts: Set<String>
     /// Whole origins beside them, as browsers write them: `https://console.example:8443`.
     public var origins: Set<String>
+    /// What may be spoken inside, the first one that a client offers; in lower case. Source: RFC 6455, 1.9.
+    public var protocols = ["binary"]
 
     public init(hosts: Set<String> = [], origins: Set<String> = []) {
         self.hosts = hosts
@@ -30,10 +32,14 @@ public struct WebSocketUpgrade: Hashable, Sendable {
         guard isWelcome(request) else { throw HTTPFault(403, "pages of that origin may not connect") }
         var head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
         head += "sec-websocket-accept: \(Self.accept(key))\r\n"
-        if Self.words(request, "sec-websocket-protocol").contains("binary") {
-            head += "sec-websocket-protocol: binary\r\n"
-        }
+        if let chosen = chosenProtocol(of: request) { head += "sec-websocket-protocol: \(chosen)\r\n" }
         return Array((head + "\r\n").utf8)
+    }
+
+    /// The one of `protocols` that the answer names; nil where none of them is offered.
+    public func chosenProtocol(of request: HTTPRequest) -> String? {
+        let offered = Self.words(request, "sec-websocket-protocol")
+        return protocols.first { offered.contains($0) }
     }
 
     static func accept(_ key: String) -> String {

@@ -167,8 +167,8 @@ public final class Capture: Sendable {
             eye = Eye(attempts: eye.attempts + 1)
             let seconds = min(15, 1 << min(eye.attempts - 1, 4))
             eye.nextAttempt = Boottime.monotonicNanoseconds() + Int64(seconds) * 1_000_000_000
-            if eye.attempts == 1 { report(Notice(.info, "screen is gone", [.init("why", error.description)])) }
             goBlack(error)
+            if eye.attempts == 1 { report(Notice(.info, "screen is gone", [.init("why", error.description)])) }
         }
         greet()
     }

@@ -6,34 +6,43 @@ import Loop
 /// closes its end, on which the gate ends the connection.
 @LoopActor public final class AttendantReception: Reception {
     private let attendants: Attendants
-    private let hear: @LoopActor (Notice) -> Void
+    private let note: @LoopActor (Notice) -> Void
     /// Who is here, and by which attendant.
     public private(set) var present: [UInt64: AttendantID] = [:]
 
     public enum Notice: Hashable, Sendable {
         case came(Visitor, AttendantID)
         case left(Visitor, GateEnd)
+        /// News would reach it now.
+        case entered(Visitor)
+        /// A page says something.
+        case said(Visitor, [UInt8])
     }
 
     /// - Parameter hear: told of each session's beginning and end, for the audit and the notice on the lane's screen.
     public nonisolated init(_ attendants: Attendants, hear: @escaping @LoopActor (Notice) -> Void = { _ in }) {
         self.attendants = attendants
-        self.hear = hear
+        note = hear
     }
 
     public func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink {
         do throws(AdmissionError) {
-            let (id, link) = try attendants.admit(controls: visitor.grant.mode == .control)
+            // Who comes by the page asks for the lane's keys and pointer when they are wanted.
+            let (id, link) = try attendants.admit(controls: visitor.grant.mode == .control && !visitor.isPage)
             present[visitor.id] = id
-            hear(.came(visitor, id))
+            note(.came(visitor, id))
             return link
         } catch { throw ReceptionFault(error.description) }
     }
 
     public func didLeave(_ visitor: Visitor, _ end: GateEnd) {
         guard present.removeValue(forKey: visitor.id) != nil else { return }
-        hear(.left(visitor, end))
+        note(.left(visitor, end))
     }
+
+    public func didEnter(_ visitor: Visitor) { note(.entered(visitor)) }
+
+    public func hear(_ visitor: Visitor, _ text: [UInt8]) { note(.said(visitor, text)) }
 
     /// Gives a visitor the lane's keys and pointer, or takes them away; only one whose credential allows it gets them.
     /// - Returns: whether it is so now.

@@ -27,7 +27,8 @@ extension Gate {
     func greet(_ connection: GateConnection) {
         let offer = RFBOffer(
             access.options.policy, isSecure: connection.outer.isSecure, hasTLS: certificates != nil,
-            isLoopback: connection.address.isLoopback)
+            isLoopback: connection.address.isLoopback
+        ).only(connection.way)
         let handshake = RFBHandshake(offer, challenge: Secrets.random(16))
         connection.handshake = handshake
         perform(connection, handshake.start())
@@ -151,12 +152,14 @@ extension Gate {
         guard isOpen(connection), connection.stage == .greeting || connection.stage == .passing else { return }
         switch event {
         case .bytes(let bytes): connection.stash += bytes
+        case .text(let text): hear(connection, text)
         case .ping(let payload):
             // Who does not read gets none: pings are answered for who wants to know that we live.
             if connection.output.count < 64 << 10 { connection.output.append(WebSocketFrame.pong(payload)) }
         case .pong: break
         case .close(let code):
             // What came before it is used no more: who says goodbye has let go of the keys.
+            connection.saidGoodbye = true
             finish(connection, .closed, code: code ?? 1000)
         case .fault(let fault):
             tell("a WebSocket was ended", ["address": connection.address.text, "reason": fault.reason])
@@ -197,8 +200,12 @@ extension Gate {
     private func upgrade(_ connection: GateConnection, _ request: HTTPRequest) throws(HTTPFault) {
         // A client waits for the answer before it speaks RFC 6455.
         guard !connection.parser.isInside else { throw HTTPFault(400, "bytes behind the request") }
+        let way = try pageWay(connection, request)
         connection.output.append(try options.upgrade.answer(to: request))
+        connection.way = way
+        connection.isPage = options.upgrade.chosenProtocol(of: request) == Self.pageProtocol
         var limits = WebSocketParser.Limits()
+        if connection.isPage { limits.textBytes = GateConnection.textBytes }
         // A clipboard that is larger than RFB's framer takes would be refused there.
         limits.messageBytes = ClientMessageFramer.mostHeld + 16 << 20
         connection.webSocket = WebSocketParser(limits)
@@ -248,20 +255,26 @@ extension Gate {
     }
 
     private func judge(_ connection: GateConnection, _ attempt: Access.Attempt) {
+        if let grant = resume(connection, attempt) {
+            connection.grant = grant
+            if let actions = connection.handshake?.accept() { perform(connection, actions) }
+            return
+        }
         let visitors = connections.values.filter { $0.passage != nil }
         let fromHere = visitors.filter { $0.address.place == connection.address.place }.count
         if visitors.count >= options.mostVisitors || fromHere >= options.mostVisitorsPerAddress {
-            return refuse(connection, .full, "as many watch as may watch at a time")
+            return refuse(connection, .full, "as many watch as may watch at a time", because: "full")
         }
         if let refusal = reception.refusal {
             tell("nobody can be shown the screen now", ["reason": refusal])
-            return refuse(connection, .noRoom, refusal)
+            return refuse(connection, .noRoom, refusal, because: "no_room")
         }
         do throws(AccessRefusal) {
             let grant = try access.judge(attempt, isLoopback: connection.address.isLoopback)
             let same = visitors.filter { $0.passage?.visitor.grant.attendant == grant.attendant }.count
             if !grant.attendant.isEmpty, same >= options.mostVisitorsPerAccount {
-                return refuse(connection, .full, "this attendant watches as often as anybody may")
+                return refuse(
+                    connection, .full, "this attendant watches as often as anybody may", because: "full_attendant")
             }
             connection.grant = grant
             if let actions = connection.handshake?.accept() { perform(connection, actions) }
@@ -274,13 +287,14 @@ extension Gate {
                 ["address": connection.address.text, "reason": error.rawValue, "text": error.text])
             EventLoop.shared.schedule(inMilliseconds: delay) { [weak self, weak connection] in
                 guard let self, let connection, self.isOpen(connection) else { return }
-                self.refuse(connection, .refused, AccessRefusal.publicText)
+                self.refuse(connection, .refused, AccessRefusal.publicText, because: error.bearersReason)
             }
         }
     }
 
-    private func refuse(_ connection: GateConnection, _ end: GateEnd, _ text: String) {
+    private func refuse(_ connection: GateConnection, _ end: GateEnd, _ text: String, because reason: String) {
         connection.end = end
+        if connection.isPage { connection.output.append(PageNews.refused(reason)) }
         if let actions = connection.handshake?.refuse(text) { perform(connection, actions) }
     }
 
@@ -288,7 +302,8 @@ extension Gate {
         guard let grant = connection.grant else { return close(connection, .refused) }
         let visitor = Visitor(
             id: nextVisitor, grant: grant, address: connection.address.text,
-            isEncrypted: connection.outer.isSecure, isWebSocket: connection.webSocket != nil)
+            isEncrypted: connection.outer.isSecure, isWebSocket: connection.webSocket != nil,
+            isPage: connection.isPage)
         nextVisitor += 1
         let reception = reception
         // It waits where it is, with the deadline that it has.
@@ -309,6 +324,7 @@ extension Gate {
     private func turnAway(_ connection: GateConnection, _ visitor: Visitor, _ fault: ReceptionFault) {
         reception.didLeave(visitor, .noRoom)
         tell("nobody can be shown the screen now", ["reason": fault.description])
+        if connection.isPage { connection.output.append(PageNews.refused("no_room")) }
         finish(connection, .noRoom, code: 1013, "try again later")
     }
 
@@ -325,6 +341,7 @@ extension Gate {
         case .all: break
         }
         connection.passage?.link.unsent = 0
+        if connection.news != nil { sendNews(connection) }
         switch connection.stage {
         case .greeting where connection.startsTLS:
             connection.startsTLS = false

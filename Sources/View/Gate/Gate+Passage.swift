@@ -7,7 +7,8 @@ import Net
 extension Gate {
     func begin(_ connection: GateConnection, _ visitor: Visitor, _ link: InnerLink) {
         let now = Boottime.milliseconds()
-        let passage = Passage(visitor, link, messagesPerSecond: options.messagesPerSecond, now: now)
+        let passage = Passage(
+            visitor, link, messagesPerSecond: options.messagesPerSecond, since: connection.resumedSince, now: now)
         do throws(SystemError) {
             try EventLoop.shared.watch(link.descriptor, for: .readable) { [weak self, weak connection] readiness in
                 guard let self, let connection else { return }
@@ -27,6 +28,11 @@ extension Gate {
         counts.present += 1
         counts.visitors += 1
         watchLife(connection, passage)
+        if connection.isPage {
+            connection.output.append(
+                PageNews.resume(resumes.give(visitor.grant, visitor: visitor.id, since: passage.since)))
+        }
+        reception.didEnter(visitor)
     }
 
     // MARK: Out
@@ -143,7 +149,7 @@ extension Gate {
     // MARK: Deadlines
 
     /// While bytes wait, here or in the kernel, some have to reach the peer. Nothing is watched while all have.
-    private func watchProgress(_ connection: GateConnection, _ passage: Passage) {
+    func watchProgress(_ connection: GateConnection, _ passage: Passage) {
         passage.link.unsent = connection.output.count
         guard passage.progress == nil else { return }
         passage.reached = connection.outer.reachedBytes

@@ -22,6 +22,7 @@ import Net
     private let remark: @LoopActor (GateRemark) -> Void
     private var notices = NoticeGate()
     var failures = Failures()
+    var resumes = Resumes()
     private var listeners: [Listener] = []
     var connections: [ObjectIdentifier: GateConnection] = [:]
     var nextVisitor: UInt64 = 1
@@ -84,6 +85,7 @@ import Net
         listeners = []
         rfbAddresses = []
         httpsAddresses = []
+        resumes.revokeAll()
         for connection in Array(connections.values) {
             if connection.passage != nil { finish(connection, .ended, code: 1001, "the gate is closed") }
             close(connection, .ended)
@@ -152,6 +154,7 @@ import Net
 
     /// Ends all sessions that were given for `intervention`.
     public func end(intervention: String) {
+        resumes.revoke(intervention: intervention)
         for one in visitors where one.grant.intervention == intervention { end(one.id) }
     }
 
@@ -253,6 +256,7 @@ import Net
     ) {
         guard isOpen(connection), connection.stage != .closing, connection.stage != .draining else { return }
         connection.end = end
+        if connection.isPage, connection.passage != nil { connection.output.append(PageNews.ended(end)) }
         leave(connection, end)
         if connection.webSocket != nil { connection.output.append(WebSocketFrame.close(code, reason)) }
         connection.stage = .closing
@@ -281,6 +285,10 @@ import Net
     private func leave(_ connection: GateConnection, _ end: GateEnd) {
         guard let passage = connection.passage else { return }
         connection.passage = nil
+        if connection.isPage {
+            let isLost = end.isLoss || (end == .closed && !connection.saidGoodbye)
+            resumes.left(passage.visitor.id, isLost: isLost, now: Boottime.milliseconds())
+        }
         EventLoop.shared.unwatch(passage.link.descriptor)
         for deadline in passage.deadlines { EventLoop.shared.cancel(deadline) }
         connection.isWaiting = true

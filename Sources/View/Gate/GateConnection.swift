@@ -30,6 +30,16 @@ import Net
     var parser = HTTPParser(GateConnection.httpLimits)
     var requests = 0
     var webSocket: WebSocketParser?
+    /// Our own page, by the protocol that it chose inside the WebSocket.
+    var isPage = false
+    /// Which security types this client wants to hear of: those whose way it is ready to go.
+    var way = PageWay.any
+    /// The peer said that it goes; else it was lost.
+    var saidGoodbye = false
+    /// When the session began that this one goes on with.
+    var resumedSince: Int64?
+    /// What a page is to be told, and could not be yet: the newest counts.
+    var news: [UInt8]?
     var pings: Pace
     var handshake: RFBHandshake?
     var isShaking = false
@@ -47,6 +57,9 @@ import Net
     /// TLS cannot go on reading before it has written.
     var readWantsWrite = false
     var goesOn = false
+
+    /// Of what a page says at a time.
+    nonisolated static let textBytes = 512
 
     /// Not let in, a connection holds no more than this of a request.
     nonisolated static var httpLimits: HTTPParser.Limits {
@@ -105,6 +118,7 @@ import Net
     var framer = ClientMessageFramer()
     var pace: Pace
     var isResting = false
+    /// Of a page that came back: of its first session.
     let since: Int64
     /// When the last byte came.
     var heard: Int64
@@ -117,11 +131,11 @@ import Net
     var life: EventLoop.Deadline?
     var linkInterest: EventLoop.Readiness = .readable
 
-    init(_ visitor: Visitor, _ link: InnerLink, messagesPerSecond: Int, now: Int64) {
+    init(_ visitor: Visitor, _ link: InnerLink, messagesPerSecond: Int, since: Int64? = nil, now: Int64) {
         self.visitor = visitor
         self.link = link
         pace = Pace(perSecond: messagesPerSecond, now: now)
-        since = now
+        self.since = since ?? now
         heard = now
     }
 

@@ -29,6 +29,8 @@ public enum GateEnd: String, Hashable, Sendable, CaseIterable {
     case attendantEnded = "attendant_ended"
     /// By `Gate.end`, or with the gate.
     case ended
+    /// Its page came back on another connection.
+    case replaced
     /// The machine has no room for it.
     case noRoom = "no_room"
     /// An answer was given, and that was all.
@@ -52,6 +54,12 @@ public struct GateCounts: Hashable, Sendable {
     public var bytesOut = 0
     /// How often reading from a client rested because it sent too many messages.
     public var rests = 0
+    /// News that pages were sent, news that newer ones made needless before they could be, and what pages said.
+    public var news = 0
+    public var newsReplaced = 0
+    public var wishes = 0
+    /// Pages that came back into a session that they had lost.
+    public var resumed = 0
 }
 
 /// A sentence for the log, the same each time, and what is particular.
@@ -72,6 +80,8 @@ public struct Visitor: Hashable, Sendable {
     public var isEncrypted: Bool
     /// Through a WebSocket; else RFB over TCP.
     public var isWebSocket: Bool
+    /// By our own page: it is told news (`Gate.tell(_:news:)`), may say something itself, and begins by watching.
+    public var isPage = false
 }
 
 /// Why nobody can be shown the screen now; one sentence for the log.
@@ -91,6 +101,15 @@ public struct ReceptionFault: Error, Hashable, Sendable, CustomStringConvertible
     func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink
     /// The visitor's link was dropped.
     func didLeave(_ visitor: Visitor, _ end: GateEnd)
+    /// The visitor is in: bytes go to and fro, and news reach it.
+    func didEnter(_ visitor: Visitor)
+    /// A page says something: at most `GateConnection.textBytes` bytes of UTF-8, unchecked beyond that.
+    func hear(_ visitor: Visitor, _ text: [UInt8])
+}
+
+extension Reception {
+    public func didEnter(_ visitor: Visitor) {}
+    public func hear(_ visitor: Visitor, _ text: [UInt8]) {}
 }
 
 extension Reception {

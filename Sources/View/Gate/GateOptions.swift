@@ -10,7 +10,13 @@ extension Gate {
         /// Listening sockets that somebody else opened, as `ActivatedSockets` gives them: of the name `rfb` or `https`.
         public var adopted: [(name: String, descriptor: Int32)] = []
         public var webSocketPath = "/websockify"
-        public var upgrade = WebSocketUpgrade()
+        public var upgrade = Self.pageUpgrade
+
+        private static var pageUpgrade: WebSocketUpgrade {
+            var upgrade = WebSocketUpgrade()
+            upgrade.protocols = [Gate.pageProtocol, "binary"]
+            return upgrade
+        }
 
         /// Connections not let in yet: past it the oldest goes, never the newcomer.
         public var mostWaiting = 64

@@ -30,20 +30,21 @@ public final class LaneLink: Sendable {
 
     private let path: String
     private let told: @Sendable ([String: String?]?) -> Void
-    private let toldOpen: @Sendable (Set<String>?) -> Void
+    private let raised: @Sendable ([OpenIntervention]?) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - path: the agent's control socket.
     ///   - open: the interventions that are raised, by their ids; as `told`, but up to a second later.
     ///   - told: the lane's states, nil while they are not known; on the link's thread, again only when they are others.
+    ///   - raised: what is raised on the lane, oldest first and without what rules only try; as `told`, and after it.
     public init(
-        path: String, open: @escaping @Sendable (Set<String>?) -> Void = { _ in },
-        told: @escaping @Sendable ([String: String?]?) -> Void
+        path: String, told: @escaping @Sendable ([String: String?]?) -> Void,
+        raised: @escaping @Sendable ([OpenIntervention]?) -> Void = { _ in }
     ) {
         self.path = path
         self.told = told
-        toldOpen = open
+        self.raised = raised
     }
 
     public var counts: Counts { state.withLock { $0.counts } }
@@ -65,16 +66,16 @@ public final class LaneLink: Sendable {
 
     private func run() {
         var known: [String: String?]??
-        var knownOpen: Set<String>??
-        func tell(_ states: [String: String?]?) {
-            guard known != .some(states), !isOver else { return }
-            known = .some(states)
-            told(states)
-        }
-        func tell(open: Set<String>?) {
-            guard knownOpen != .some(open), !isOver else { return }
-            knownOpen = .some(open)
-            toldOpen(open)
+        var knownOpen: [OpenIntervention]??
+        func tell(_ states: [String: String?]?, _ open: [OpenIntervention]?) {
+            if known != .some(states), !isOver {
+                known = .some(states)
+                told(states)
+            }
+            if knownOpen != .some(open), !isOver {
+                knownOpen = .some(open)
+                raised(open)
+            }
         }
         while !isOver {
             do throws(LineClientError) {
@@ -89,8 +90,7 @@ public final class LaneLink: Sendable {
                         state.counts.answers += 1
                         state.fault = nil
                     }
-                    tell(states)
-                    tell(open: open)
+                    tell(states, open)
                     revision = next
                 }
             } catch {
@@ -98,8 +98,7 @@ public final class LaneLink: Sendable {
                     state.counts.failures += 1
                     state.fault = error.description
                 }
-                tell(nil)
-                tell(open: nil)
+                tell(nil, nil)
                 if !isOver { _ = poll(nil, 0, Self.retryMilliseconds) }
             }
         }
@@ -107,7 +106,7 @@ public final class LaneLink: Sendable {
 
     private static func read(
         _ answer: [UInt8], _ path: String
-    ) throws(LineClientError) -> (revision: Int64, states: [String: String?], open: Set<String>) {
+    ) throws(LineClientError) -> (revision: Int64, states: [String: String?], open: [OpenIntervention]) {
         guard let value = try? JSONValue(parsing: answer), let isGood = value["ok"]?.bool else {
             throw LineClientError.notAnAgent(path)
         }
@@ -117,7 +116,7 @@ public final class LaneLink: Sendable {
         }
         var states: [String: String?] = [:]
         for member in members { states[member.name] = .some(member.value.text) }
-        let open = value["open"]?.elements?.compactMap { $0["intervention"]?.text } ?? []
-        return (revision, states, Set(open))
+        let open = (value["open"]?.elements ?? []).compactMap { OpenIntervention($0) }
+        return (revision, states, open)
     }
 }

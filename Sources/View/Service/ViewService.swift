@@ -28,6 +28,8 @@ import Synchronization
         public var notice: (viewed: String, controlled: String)?
         /// The view's own control socket; nil is none.
         public var socket: ViewControl.Options?
+        /// What browsers are shown; nil is nothing. Its name and policy are this lane's.
+        public var page: Page.Options? = Page.Options()
 
         public init(access: Access.Options) { self.access = access }
     }
@@ -44,6 +46,7 @@ import Synchronization
     private let control: ViewControl?
     private let notice: X11Notice?
     private let tell: @Sendable (Notice) -> Void
+    private let desk: NewsDesk
 
     /// - Parameters:
     ///   - input: where the hands of those who control go; nil: nowhere.
@@ -56,9 +59,16 @@ import Synchronization
     ) throws {
         let plan = options.masks
         // What holds before the agent's first word: it is not known.
-        let capture = try Capture(mask: plan.mask(nil), report: tell, makeSource: makeSource)
+        let desk = NewsDesk(label: options.label, mask: plan.mask(nil))
+        self.desk = desk
+        let report: @Sendable (Notice) -> Void = { notice in
+            tell(notice)
+            Task { @LoopActor in desk.look() }
+        }
+        let capture = try Capture(mask: plan.mask(nil), report: report, makeSource: makeSource)
         self.capture = capture
         self.tell = tell
+        desk.hasScreen = { capture.problem == nil }
         var make: (@Sendable () -> any LaneHand)?
         if let input { make = { input.begin() } }
         let hands = Hands(make: make)
@@ -70,11 +80,15 @@ import Synchronization
         let reception = AttendantReception(attendants) { news in
             switch news {
             case .came(let visitor, _):
+                desk.came(visitor)
                 let mask = capture.mask
                 let hidden = mask.areas.isEmpty ? "nothing" : mask.reasons.joined(separator: "; ")
                 let fields: [Notice.Field] = [.init("mode", visitor.grant.mode.name), .init("mask", hidden)]
                 tell(Notice(.info, "an attendant watches the screen", Self.fields(visitor) + fields))
+            case .entered(let visitor): desk.entered(visitor)
+            case .said(let visitor, let text): desk.said(visitor, text)
             case .left(let visitor, let end):
+                desk.left(visitor)
                 tell(
                     Notice(
                         .info, "an attendant has left", Self.fields(visitor) + [.init("reason", end.rawValue)]))
@@ -95,18 +109,32 @@ import Synchronization
         }
         sessions = book
         link = options.control.map { path in
-            LaneLink(path: path, open: { open in Task { @LoopActor in book.follow(open: open) } }) {
-                capture.setMask(plan.mask($0))
+            LaneLink(path: path) { states in
+                capture.setMask(plan.mask(states))
+                let mask = capture.mask
+                Task { @LoopActor in desk.set(mask: mask) }
+            } raised: { open in
+                Task { @LoopActor in
+                    desk.set(open: open)
+                    book.follow(open: open.map { Set($0.map(\.id)) })
+                }
             }
         }
+        var shown = options.page
+        shown?.label = options.label
+        shown?.policy = options.access.policy
+        let page = shown.map { Page($0) }
         let gate = Gate(
             options.gate, access: try Access(options.access), certificates: options.certificates,
             reception: book,
+            page: { request in page?.answer(request) ?? HTTPResponse(HTTPFault(404, "the page is off")) },
             remark: { remark in
                 let fields = remark.fields.sorted { $0.key < $1.key }.map { Notice.Field($0.key, $0.value) }
                 tell(Notice(.warning, "the gate: \(remark.message)", fields))
             })
         self.gate = gate
+        desk.setControls = { [weak reception] visitor, isOn in reception?.setControls(isOn, of: visitor) ?? false }
+        desk.send = { [weak gate] id, news in gate?.tell(id, news: news) }
         control = options.socket.map { socket in
             ViewControl(
                 socket,

@@ -136,6 +136,10 @@ import Synchronization
         count()
     }
 
+    public func didEnter(_ visitor: Visitor) { attendants.didEnter(visitor) }
+
+    public func hear(_ visitor: Visitor, _ text: [UInt8]) { attendants.hear(visitor, text) }
+
     private func tell(_ facts: ViewFact.Session, _ kind: ViewFact.Kind) {
         let fact = ViewFact(facts, at: WallInstant(milliseconds: Boottime.wallMilliseconds()), kind)
         trail?.keep(fact)
