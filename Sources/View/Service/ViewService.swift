@@ -40,7 +40,6 @@ import Synchronization
     /// Who watches.
     public let sessions: SessionBook
     private let trail: AuditTrail?
-    private let hookRunner: HookRunner
     private let control: ViewControl?
     private let notice: X11Notice?
     private let tell: @Sendable (Notice) -> Void
@@ -86,7 +85,6 @@ import Synchronization
         }
         self.trail = trail
         let hookRunner = HookRunner(options.hooks, lane: options.access.lane, tell: tell)
-        self.hookRunner = hookRunner
         var bookOptions = options.sessions
         bookOptions.masks = plan.digest
         let book = SessionBook(reception, hands: hands, trail: trail, options: bookOptions) { fact in
@@ -157,12 +155,14 @@ import Synchronization
         attendants.stop()
         notice?.stop()
         capture.stop()
-        trail?.stop(within: 1500)
-    }
-
-    /// What became of facts for the audit and of hooks, for metrics.
-    public nonisolated var stages: [(name: String, counts: StageCounts)] {
-        [("audit", trail?.counts ?? StageCounts()), ("hooks", hookRunner.counts)]
+        guard let trail else { return }
+        trail.stop(within: 1500)
+        let held = trail.counts.held
+        guard held > 0 else { return }
+        tell(
+            Notice(
+                .warning, "the agent has not taken all of the audit; the next view hands it over",
+                [.init("count", String(held))]))
     }
 
     private static func fields(_ visitor: Visitor) -> [Notice.Field] {

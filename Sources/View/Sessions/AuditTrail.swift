@@ -16,6 +16,9 @@ public final class AuditTrail: Sendable {
     static let factBytes = 1536
     static let patience: Duration = .seconds(5)
     static let retryMilliseconds: Int32 = 1000
+    /// More at a time are handed over one by one: ten a second, of the twenty answers that the agent's socket gives.
+    static let burst = 5
+    static let paceMilliseconds: Int32 = 100
 
     /// Facts: in = out (the agent has it) + dropped (`full`) + held.
     public var counts: StageCounts { state.withLock { $0.counts } }
@@ -240,9 +243,13 @@ public final class AuditTrail: Sendable {
                 do throws(LineClientError) {
                     var client = try LineClient(path: agent, timeout: Self.patience)
                     var next: AuditFile.Line? = first
+                    var handed = 0
                     while let line = next {
                         try Self.hand(line, &client, agent)
+                        handed += 1
                         next = settle(line)
+                        // The agent answers so many a second, and the masks' states go the same way.
+                        if handed > Self.burst, next != nil { _ = poll(nil, 0, Self.paceMilliseconds) }
                     }
                 } catch {
                     let isNew = state.withLock { state in

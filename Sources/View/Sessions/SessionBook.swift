@@ -86,9 +86,9 @@ import Synchronization
     public func expect(_ visitor: Visitor, ready: @escaping @LoopActor (ReceptionFault?) -> Void) {
         let grant = visitor.grant
         let facts = ViewFact.Session(
-            id: "\(life)-\(visitor.id)", attendant: grant.attendant.isEmpty ? nil : grant.attendant,
-            way: grant.way.rawValue, mode: grant.mode.name, intervention: grant.intervention, from: visitor.address,
-            masks: options.masks)
+            id: "\(life)-\(visitor.id)", attendant: Self.bounded(grant.attendant), way: grant.way.rawValue,
+            mode: grant.mode.name, intervention: grant.intervention.flatMap { Self.bounded($0) },
+            from: Self.bounded(visitor.address) ?? "unknown", masks: options.masks)
         let session = Session(
             facts: facts, visitor: visitor, began: Boottime.milliseconds(),
             since: WallInstant(milliseconds: Boottime.wallMilliseconds()))
@@ -101,6 +101,13 @@ import Synchronization
                 ready(isKept ? nil : ReceptionFault(trail.fault ?? "what is seen cannot be noted on this lane"))
             }
         }
+    }
+
+    /// As a fact takes it: a line of 64 bytes at most; nil where nothing is left.
+    private static func bounded(_ text: String, _ most: Int = 64) -> String? {
+        var kept = String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }))
+        while kept.utf8.count > most { kept.removeLast() }
+        return kept.isEmpty ? nil : kept
     }
 
     public func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink {
@@ -170,7 +177,7 @@ import Synchronization
         guard let found else {
             throw ReceptionFault("no session \"\(id.prefix(64))\"; \"lanewatch view sessions\" lists them")
         }
-        sessions[found.visitor.id]?.ending = (cause, why, user)
+        sessions[found.visitor.id]?.ending = (cause, why.flatMap { Self.bounded($0, 500) }, user)
         endAtGate(found.visitor.id)
         return found.facts.id
     }
