@@ -134,25 +134,26 @@ import Synchronization
             left.append((attendant, session.facts))
             if left.count > 16 { left.removeFirst() }
         }
-        tell(
-            session.facts,
-            .closed(
-                .init(
-                    cause: session.ending?.cause ?? end.rawValue, why: session.ending?.why, by: session.ending?.by,
-                    durationMilliseconds: max(0, Boottime.milliseconds() - session.began), inputs: inputs)))
+        let ending = ViewFact.Ending(
+            cause: session.ending?.cause ?? end.rawValue, why: session.ending?.why, by: session.ending?.by,
+            durationMilliseconds: max(0, Boottime.milliseconds() - session.began), inputs: inputs)
+        let fact = keep(session.facts, .closed(ending))
+        // Of one that saw nothing, the audit alone has heard.
+        guard session.attendant != nil else { return }
+        told(fact)
         count()
     }
 
-    private func tell(_ facts: ViewFact.Session, _ kind: ViewFact.Kind) {
+    private func keep(_ facts: ViewFact.Session, _ kind: ViewFact.Kind) -> ViewFact {
         let fact = ViewFact(facts, at: WallInstant(milliseconds: Boottime.wallMilliseconds()), kind)
         trail?.keep(fact)
-        told(fact)
+        return fact
     }
 
     private func didTurn(_ turn: Hands.Turn) {
         guard let facts = facts(of: turn.attendant) else { return }
         let other = turn.other.flatMap { self.facts(of: $0)?.id }
-        tell(facts, .control(turn.isTaken ? .taken : .refused, other: other))
+        told(keep(facts, .control(turn.isTaken ? .taken : .refused, other: other)))
         count()
     }
 
