@@ -2,6 +2,7 @@
 SWIFT_BUILD := swift build -j 2 --explicit-target-dependency-import-check error
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 FOR ?= 30s
+VIEW ?= 1
 SECONDS ?= 60
 PREFIX ?= /usr
 KAFKA_TESTS := RealKafka
@@ -20,8 +21,9 @@ help: ## Show this list
 setup: ## Install what is missing: Debian packages; say how to get Swift
 	@scripts/setup
 
-demo: setup release ## Run the main job on an embedded Kafka and a simulated lane (FOR=30s)
-	.build-release/release/lanewatch demo --for $(FOR) --rules rules
+demo: setup release ## Run the main job on an embedded Kafka and a simulated lane with its live view (FOR=30s, VIEW=0: without)
+	$(if $(filter 0,$(VIEW)),,$(SWIFT_BUILD) $(RELEASE) --product demo-kiosk)
+	scripts/demo $(FOR) $(VIEW)
 
 build: setup ## Build for debugging; import arrows and warnings are errors
 	$(SWIFT_BUILD)
@@ -81,8 +83,9 @@ format: ## Format the sources
 
 check: ## Format, lint and documentation checks
 	swift format lint -s -r Sources Tests Benchmarks/Sources Fuzz/Sources Package.swift
-	shellcheck scripts/setup scripts/check-docs scripts/check-records scripts/fuzz scripts/get-peers scripts/kafka scripts/test-librdkafka .ci/run
+	shellcheck scripts/setup scripts/demo scripts/check-docs scripts/check-records scripts/check-units scripts/fuzz scripts/get-peers scripts/kafka scripts/test-librdkafka .ci/run
 	scripts/check-docs
+	scripts/check-units
 
 generate: ## Write the generated files: the signal catalogue, reference pages, man page, completions
 	LANEWATCH_GENERATE=1 swift test -j 2 --filter Generated
@@ -96,7 +99,7 @@ install: release ## Install below PREFIX (/usr), DESTDIR honoured
 	install -D -m 644 docs/reference/lanewatch.yaml $(DESTDIR)$(PREFIX)/share/lanewatch/lanewatch.yaml
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch docs/reference/rules.schema.json docs/reference/tests.schema.json
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lanewatch/schemas $(wildcard docs/reference/*.v*.schema.json)
-	install -D -m 644 systemd/lanewatch.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lanewatch.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(wildcard systemd/*.service systemd/*.socket)
 	install -D -m 644 systemd/lanewatch.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lanewatch.conf
 	install -D -m 644 systemd/60-lanewatch.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-lanewatch.rules
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions

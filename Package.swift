@@ -36,6 +36,7 @@ let package = Package(
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CVNCServer", pkgConfig: "libvncserver", providers: [.apt(["libvncserver-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(
             name: "CXCB", pkgConfig: "xcb",
             providers: [
@@ -73,7 +74,7 @@ let package = Package(
         .executableTarget(
             name: "lanewatch",
             dependencies: [
-                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop",
+                "Agent", "CommandLine", "Lane", "YAML", "Rules", "Feeds", "Outbox", "Kafka", "Delivery", "Loop", "Net",
                 "Telemetry", "Signing", "Verify", "CLinux",
             ],
             swiftSettings: strict),
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "lanewatch-view",
             dependencies: [
-                "Agent", "Lane", "YAML", "Loop", "Net", "Screen", "Signing", "Telemetry", "View", "CLinux",
+                "Agent", "Lane", "YAML", "Loop", "Net", "Screen", "Signing", "Telemetry", "View", "CLinux", "CPNG",
             ],
             swiftSettings: strict),
 

@@ -44,6 +44,18 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
+    /// Whether somebody takes connections there now. Waits for the answer, which loopback gives at once.
+    public var isAnswered: Bool {
+        let raw = socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { return false }
+        let descriptor = Descriptor(owning: raw)
+        var storage = sockaddr_storage()
+        let length = fill(&storage)
+        return withUnsafeMutablePointer(to: &storage) { storage in
+            storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor.raw, $0, length) == 0 }
+        }
+    }
+
     /// A listening, non-blocking socket; `found` becomes the port it has.
     public func listen(port found: inout UInt16) throws(SystemError) -> Descriptor {
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)

@@ -77,6 +77,9 @@ final class Opened {
     /// The file that is open, and its log: where another lies at the path, commits would go nowhere.
     let file: StateFolder.FileID?
     private(set) var log: StateFolder.FileID?
+    /// Older than the first look, which is the whole one; nil where it cannot be had, and each look is.
+    private let watch: PlaceWatch?
+    private var wasInPlace = false
 
     /// As `init`. What is found damaged only when it is read, as a large file is not looked through, is set aside as well.
     static func begin(
@@ -130,6 +133,7 @@ final class Opened {
         mark = CommitMark(path: folder.markFile)
         self.folder = folder
         self.database = database
+        watch = PlaceWatch(folder: folder.path)
         file = StateFolder.file(at: path)
         log = StateFolder.file(at: folder.log)
         do throws(SQLiteFault) {
@@ -155,8 +159,15 @@ final class Opened {
     /// Not one of SQLite's.
     private static let newerVersion: Int32 = -2
 
-    /// Whether the file that is open, its log and the folder are still where they were.
+    /// Whether the file that is open, its log and the folder are still where they were. Cheap where nobody has touched a name:
+    /// asked before each commit and after it.
     var isInPlace: Bool {
+        if wasInPlace, let watch, !watch.hasSeenChange() { return true }
+        wasInPlace = isFoundInPlace
+        return wasInPlace
+    }
+
+    private var isFoundInPlace: Bool {
         guard StateFolder.file(at: folder.database) == file, folder.isInPlace else { return false }
         let found = StateFolder.file(at: folder.log)
         if log == nil { log = found }

@@ -46,6 +46,19 @@ public struct CursorShape: Hashable, Sendable {
     }
 }
 
+/// Where the windows are that masks follow, in the frame's coordinates, in front or not.
+public struct WindowPlaces: Hashable, Sendable {
+    /// Nil where it is not known: all of the screen may be theirs.
+    let places: [MaskPlan.WindowMatch: [PixelRect]]?
+
+    public static let unknown = WindowPlaces(nil)
+
+    /// - Parameter places: of each window that is followed, none where it is not on the screen.
+    public init(_ places: [MaskPlan.WindowMatch: [PixelRect]]?) { self.places = places }
+
+    func of(_ match: MaskPlan.WindowMatch) -> [PixelRect]? { places?[match] }
+}
+
 /// What a look at a screen found.
 public struct ScreenChange: Sendable {
     /// What moved since the look before, in order, where the source knows; the frame shows it moved already. All that is not what
@@ -56,6 +69,8 @@ public struct ScreenChange: Sendable {
     public var size: PixelSize?
     /// The pointer's new picture.
     public var cursor: CursorShape?
+    /// Where the windows that masks follow are; nil where they are as they were.
+    public var windows: WindowPlaces?
     public init() {}
 }
 

@@ -23,13 +23,36 @@ public struct Mask: Sendable {
         }
     }
 
+    /// An area that each window of a kind has, and that moves with it.
+    public struct Follower: Hashable, Sendable {
+        public var window: MaskPlan.WindowMatch
+        /// In the window's coordinates, clipped to it; nil is all of it.
+        public var area: Area
+        public var reason: String
+    }
+
     public var areas: [Area]
+    /// Not in force before they are placed; see `placed`.
+    public var followers: [Follower]
     /// For attendants, such as "basket is paying".
     public var reasons: [String]
 
-    public init(areas: [Area], reasons: [String] = []) {
+    public init(areas: [Area], followers: [Follower] = [], reasons: [String] = []) {
         self.areas = areas
+        self.followers = followers
         self.reasons = reasons
+    }
+
+    /// What is hidden while the windows are there: all, where a window is followed and nobody knows where it is.
+    func placed(on windows: WindowPlaces) -> Mask {
+        var mask = Mask(areas: areas, reasons: reasons)
+        for follower in followers {
+            let areas = follower.areas(windows.of(follower.window))
+            guard !areas.isEmpty else { continue }
+            mask.areas += areas
+            if !mask.reasons.contains(follower.reason) { mask.reasons.append(follower.reason) }
+        }
+        return mask
     }
 
     /// All black: what holds until something better is known.
@@ -52,6 +75,16 @@ public struct Mask: Sendable {
         return areas.compactMap { area in
             let rect = (area.rect ?? size.bounds).intersection(size.bounds)
             return rect.isEmpty ? nil : Area(rect, style: area.style)
+        }
+    }
+}
+
+extension Mask.Follower {
+    fileprivate func areas(_ places: [PixelRect]?) -> [Mask.Area] {
+        guard let places else { return [Mask.Area(nil)] }
+        return places.compactMap { place in
+            let rect = area.rect.map { $0.offset(x: place.x, y: place.y).intersection(place) } ?? place
+            return rect.isEmpty ? nil : Mask.Area(rect, style: area.style)
         }
     }
 }

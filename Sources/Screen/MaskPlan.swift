@@ -16,9 +16,17 @@ public struct MaskPlan: Hashable, Sendable {
     }
 
     /// A window by its WM_CLASS, either part of it, or by its title, whole. Source: ICCCM 4.1.2.5.
-    public enum WindowMatch: Hashable, Sendable {
+    public enum WindowMatch: Hashable, Sendable, CustomStringConvertible {
         case windowClass(String)
         case title(String)
+
+        /// As it is written.
+        public var description: String {
+            switch self {
+            case .windowClass(let name): return "class=\(name)"
+            case .title(let title): return "title=\(title)"
+            }
+        }
     }
 
     public struct Entry: Hashable, Sendable {
@@ -60,11 +68,9 @@ public struct MaskPlan: Hashable, Sendable {
     /// The windows that must be followed.
     public var windows: Set<WindowMatch> { Set(entries.compactMap(\.window)) }
 
-    /// What is hidden now.
-    /// - Parameters:
-    ///   - states: the lane's states and their values, nil while unknown; nil where the agent does not tell.
-    ///   - windows: where the windows that match are now, in front or not; nil where that is not known.
-    public func mask(_ states: [String: String?]?, windows: (WindowMatch) -> [PixelRect]? = { _ in nil }) -> Mask {
+    /// What is hidden now, and what is hidden of windows wherever they are.
+    /// - Parameter states: the lane's states and their values, nil while unknown; nil where the agent does not tell.
+    public func mask(_ states: [String: String?]?) -> Mask {
         if unknown == .all {
             guard let states else { return Mask(areas: [.init(nil)], reasons: ["the agent does not answer"]) }
             for term in entries.flatMap(\.terms) where (states[term.state] ?? nil) == nil {
@@ -73,9 +79,11 @@ public struct MaskPlan: Hashable, Sendable {
         }
         var mask = Mask(areas: [])
         for entry in entries where entry.terms.allSatisfy({ Self.mayHold($0, states) }) {
-            let areas = entry.areas(windows)
-            guard !areas.isEmpty else { continue }
-            mask.areas += areas
+            if let window = entry.window {
+                mask.followers.append(.init(window: window, area: entry.area, reason: entry.reason))
+                continue
+            }
+            mask.areas.append(entry.area)
             if !mask.reasons.contains(entry.reason) { mask.reasons.append(entry.reason) }
         }
         return mask
@@ -84,16 +92,5 @@ public struct MaskPlan: Hashable, Sendable {
     private static func mayHold(_ term: Term, _ states: [String: String?]?) -> Bool {
         guard let value = states?[term.state] ?? nil else { return true }
         return (value == term.value) != term.isNegated
-    }
-}
-
-extension MaskPlan.Entry {
-    fileprivate func areas(_ windows: (MaskPlan.WindowMatch) -> [PixelRect]?) -> [Mask.Area] {
-        guard let window else { return [area] }
-        guard let found = windows(window) else { return [Mask.Area(nil)] }
-        return found.compactMap { place in
-            let rect = area.rect.map { $0.offset(x: place.x, y: place.y).intersection(place) } ?? place
-            return rect.isEmpty ? nil : Mask.Area(rect, style: area.style)
-        }
     }
 }

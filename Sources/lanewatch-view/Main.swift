@@ -21,6 +21,15 @@ enum Main {
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
         let words = Array(CommandLine.arguments.dropFirst())
+        if words.first == "masks" {
+            guard let order = MaskPreview.Order(words.dropFirst()) else {
+                complain(
+                    "usage: lanewatch view masks --config FILE [--state NAME=VALUE]… [--unknown] [--preview FILE.png]")
+                exit(2)
+            }
+            guard let plan = ViewPlan(path: order.config, complain: complain) else { exit(1) }
+            exit(MaskPreview(order: order, plan: plan).perform())
+        }
         if words.first == "token" { exit(TokenOrder.perform(words.dropFirst(), complain: complain)) }
         guard words.count == 2, words[0] == "--config" else {
             complain("usage: lanewatch view --config FILE")
@@ -34,8 +43,13 @@ enum Main {
         let log = plan.log
         let notifier = ServiceNotifier()
         do {
-            let service = try Blocking.value { Result { try plan.makeService { log.note($0) } } }.get()
+            let sockets = try ActivatedSockets.take()
+            let service = try Blocking.value { Result { try plan.makeService(sockets) { log.note($0) } } }.get()
             try Blocking.run { try service.start() }
+            if !sockets.isEmpty {
+                // Nobody watches: the sockets wait for the next one, and the lane pays nothing meanwhile.
+                Blocking.run { service.stopWhenDeserted(for: plan.settings.linger) { _ = kill(getpid(), SIGTERM) } }
+            }
             let addresses = Blocking.value { (rfb: service.gate.rfbAddresses, https: service.gate.httpsAddresses) }
             log.note(plan.opened(rfb: addresses.rfb, https: addresses.https))
             notifier.ready("showing lane \(plan.configuration.identity.partitionKey)")

@@ -56,14 +56,41 @@ struct ViewPlan: Sendable {
 
     private static func entry(_ resolved: ViewSettings.Resolved) -> MaskPlan.Entry {
         let area = resolved.mask.area.map { PixelRect(x: $0[0], y: $0[1], width: $0[2], height: $0[3]) }
+        let window = resolved.mask.window.map { window -> MaskPlan.WindowMatch in
+            switch window {
+            case .windowClass(let name): return .windowClass(name)
+            case .title(let title): return .title(title)
+            }
+        }
         return MaskPlan.Entry(
             terms: resolved.terms.map { .init(state: $0.state, value: $0.value, isNegated: $0.isNegated) },
+            window: window,
             area: Mask.Area(area, style: resolved.mask.style == .blur ? .blur : .black), reason: resolved.reason)
     }
 
+    private var screen: X11Screen {
+        X11Screen(display: settings.display, authority: settings.authority, output: settings.output)
+    }
+
+    /// The lane's screen, and where the windows are that masks follow.
+    var makeSource: Capture.SourceMaker {
+        let (screen, followed) = (screen, masks.windows)
+        return { () throws(ScreenError) in try X11Source(screen, following: followed) }
+    }
+
+    /// Where the view keeps what it must remember: its unit's folder, else one below the agent's. Source: systemd.exec(5),
+    /// STATE_DIRECTORY.
+    private var folder: String {
+        getenv("STATE_DIRECTORY").map { String(cString: $0) } ?? "\(configuration.stateFolder)/view"
+    }
+
     /// The service, not yet open. Makes a certificate where there is none.
-    @LoopActor func makeService(_ tell: @escaping @Sendable (Notice) -> Void) throws -> ViewService {
-        for path in [configuration.stateFolder, "\(configuration.stateFolder)/view"] { _ = mkdir(path, 0o700) }
+    ///
+    /// - Parameter sockets: those that were opened for it; where there are any, it opens none of its own.
+    @LoopActor func makeService(
+        _ sockets: [(name: String, descriptor: Int32)], _ tell: @escaping @Sendable (Notice) -> Void
+    ) throws -> ViewService {
+        for path in [configuration.stateFolder, folder] { _ = mkdir(path, 0o700) }
         var access = Access.Options(lane: configuration.identity.partitionKey)
         access.keys = try settings.tokenKeys.map { try VerifyingKey(pem: try FileBytes.read($0.path, limit: 65_536)) }
         access.policy.token = !access.keys.isEmpty
@@ -77,27 +104,28 @@ struct ViewPlan: Sendable {
             }
             access.policy.password = read
         }
-        access.spentFile = "\(configuration.stateFolder)/view/spent"
+        access.spentFile = "\(folder)/spent"
         var options = ViewService.Options(access: access)
         options.label = "lane \(configuration.identity.lane), store \(configuration.identity.store)"
-        options.gate.rfb = try settings.rfb.map { [try Self.address($0)] } ?? []
-        options.gate.https = try settings.https.map { [try Self.address($0)] } ?? []
+        if sockets.isEmpty {
+            options.gate.rfb = try settings.rfb.map { [try Self.address($0)] } ?? []
+            options.gate.https = try settings.https.map { [try Self.address($0)] } ?? []
+        }
+        options.gate.adopted = sockets
         options.gate.idleSeconds = Double(settings.idle) / 1000
         options.gate.longestSeconds = Double(settings.longest) / 1000
         options.gate.mostVisitors = settings.attendants
         options.certificates = try certificates(tell)
         options.masks = masks
         options.control = configuration.control?.path
-        options.auditFile = "\(configuration.stateFolder)/view/audit"
+        options.auditFile = "\(folder)/audit"
         options.sessions.closeGraceSeconds = Double(settings.closeGrace) / 1000
         options.hooks = .init(open: settings.hooks.open, control: settings.hooks.control, close: settings.hooks.close)
         options.notice = settings.notice.map { ($0.viewed, $0.controlled) }
         options.socket = try settings.control.map { try socket($0) }
-        let screen = X11Screen(display: settings.display, authority: settings.authority, output: settings.output)
         let notice = try settings.notice.map { try X11Notice(screen, isAtBottom: $0.isAtBottom, tell: tell) }
-        return try ViewService(options, input: X11Input(screen), notice: notice, tell: tell) { () throws(ScreenError) in
-            try X11Source(screen)
-        }
+        return try ViewService(
+            options, input: X11Input(screen), notice: notice, tell: tell, makeSource: makeSource)
     }
 
     private func socket(_ settings: Configuration.Control) throws -> ViewControl.Options {

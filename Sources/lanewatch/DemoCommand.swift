@@ -5,6 +5,7 @@ import Glibc
 import Kafka
 import Lane
 import Loop
+import Net
 import Outbox
 import Synchronization
 import YAML
@@ -25,14 +26,16 @@ enum DemoCommand {
         }
         defer { remove(folder) }
         do {
-            return try run(milliseconds, rules, folder)
+            return try run(milliseconds, rules, folder, arguments)
         } catch {
             Terminal.error("lanewatch demo: \(error)\n")
             return 1
         }
     }
 
-    private static func run(_ milliseconds: Int64, _ rules: RuleFiles, _ folder: String) throws -> Int32 {
+    private static func run(
+        _ milliseconds: Int64, _ rules: RuleFiles, _ folder: String, _ arguments: Arguments
+    ) throws -> Int32 {
         let cluster = try MockCluster(brokers: brokers)
         var configuration = Configuration()
         configuration.identity = LaneIdentity(store: "demo", lane: "demo-1")
@@ -42,7 +45,10 @@ enum DemoCommand {
         var socket = Configuration.Socket()
         socket.path = folder + "/pos.sock"
         configuration.socket = socket
-        configuration.control = nil
+        let display = arguments[Table.demoScreen]
+        var control = Configuration.Control()
+        control.path = folder + "/control.sock"
+        configuration.control = display == nil ? nil : control
         configuration.setKafka(["bootstrap.servers": cluster.bootstrap, "broker.address.family": "v4"])
         let topics = topics(of: configuration, rules)
         for topic in topics { try cluster.createTopic(topic, partitions: partitions, replicas: brokers) }
@@ -61,9 +67,22 @@ enum DemoCommand {
             }
         }
         try Blocking.run { try await agent.start() }
+        let view: DemoView?
+        do {
+            view = try display.map { display in
+                try DemoView(
+                    display: display, folder: folder, control: control.path, rules: arguments.all(Table.demoRules))
+            }
+        } catch {
+            Blocking.run { await agent.stop() }
+            throw error
+        }
         screen.introduce(
-            bootstrap: cluster.bootstrap, topics: topics, partitions: partitions, milliseconds: milliseconds)
-        play(Simulation.events(milliseconds: milliseconds), for: milliseconds, at: socket.path)
+            bootstrap: cluster.bootstrap, topics: topics, partitions: partitions, milliseconds: milliseconds, view)
+        play(
+            Simulation.events(milliseconds: milliseconds), for: milliseconds, at: socket.path,
+            till: arguments[Table.demoTill])
+        view?.stop()
         let summary = Blocking.value { await self.drain(agent) }
         Blocking.run { await agent.stop() }
         return screen.conclude(summary) ? 0 : 1
@@ -81,7 +100,9 @@ enum DemoCommand {
     }
 
     /// Writes the simulated POS application's lines to the socket when their time has come.
-    private static func play(_ events: [Simulation.Event], for milliseconds: Int64, at path: String) {
+    private static func play(
+        _ events: [Simulation.Event], for milliseconds: Int64, at path: String, till: String?
+    ) {
         let begin = Boottime.milliseconds()
         func wait(until moment: Int64) {
             let left = begin + moment - Boottime.milliseconds()
@@ -89,12 +110,15 @@ enum DemoCommand {
         }
         do throws(SignalClientError) {
             var client = try SignalClient(path: path)
+            let screen = try till.map { path throws(LineClientError) in try DemoTill(path: path) }
             for event in events {
                 wait(until: event.at)
                 let answer = try client.send(Array(event.line.utf8))
                 if let error = answer.error {
                     Terminal.error("lanewatch demo: the agent refused \(event.line): \(error)\n")
                 }
+                // After the agent knows: what is to be hidden is drawn later than what tells to hide it.
+                screen?.show(event.line)
             }
         } catch {
             Terminal.error("lanewatch demo: \(error)\n")
@@ -139,11 +163,11 @@ enum DemoCommand {
 
     /// Removes what the demonstration made: files of known places, no walk through folders.
     private static func remove(_ folder: String) {
-        for name in ["outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm", "lock", "epoch", "suspect"] {
+        for name in ["outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm", "lock", "epoch", "mark", "suspect"] {
             unlink("\(folder)/state/\(name)")
         }
         rmdir(folder + "/state")
-        unlink(folder + "/pos.sock")
+        for name in ["pos.sock", "control.sock"] { unlink("\(folder)/\(name)") }
         rmdir(folder)
     }
 }

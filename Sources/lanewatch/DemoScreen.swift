@@ -9,7 +9,9 @@ import Rules
 
     nonisolated init() {}
 
-    nonisolated func introduce(bootstrap: String, topics: [String], partitions: Int, milliseconds: Int64) {
+    nonisolated func introduce(
+        bootstrap: String, topics: [String], partitions: Int, milliseconds: Int64, _ view: DemoView?
+    ) {
         Terminal.out(
             """
             A simulated lane, the shipped rules, and a Kafka of three brokers in this process, for \(milliseconds / 1000) s.
@@ -21,6 +23,19 @@ import Rules
 
 
             """)
+        if let view {
+            Terminal.out(
+                """
+                The lane's screen, live, and black while the customer pays:
+
+                  https://\(view.https)/
+                  in a VNC viewer: \(view.rfb)
+
+                The lane has made its certificate itself, so the browser asks once whether to go on.
+
+
+                """)
+        }
         Terminal.flush()
     }
 

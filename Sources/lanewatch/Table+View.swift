@@ -2,8 +2,31 @@ import CommandLine
 
 /// `lanewatch view` and what is below it.
 extension Table {
+    static let maskState = Option(
+        "state", short: "s", "NAME=VALUE", repeats: true,
+        help: "A state of the lane, such as basket=paying; what the agent says now where none is named.")
+    static let maskUnknown = Option(flag: "unknown", help: "As while the agent does not tell the lane's state.")
+    static let maskPreview = Option(
+        "preview", short: "p", "FILE", .file(suffixes: ["png"]),
+        help: "Also write the screen as it is now, as attendants would see it, to this PNG file.")
+    static let viewMasks = Command(
+        "masks", "show what is hidden in a state of the lane",
+        description: [
+            "Tells which parts of the screen attendants would not see, and why; with --preview as a picture of the display's "
+                + "screen as it is now. It asks the agent for the lane's states unless they are named."
+        ],
+        options: [config, maskState, maskUnknown, maskPreview],
+        examples: [
+            .init("lanewatch view masks --state basket=paying --preview paying.png", "What is seen while it pays?"),
+            .init("lanewatch view masks", "What is hidden now?"),
+        ],
+        exitCodes: [
+            .init(0, "It is told."), .init(1, "The configuration is wrong, or agent or screen cannot be asked."),
+            .init(2, "Wrong usage, or lanewatch-view is not installed."),
+        ])
+
     static let viewSocket = Option(
-        "control", "PATH", .path, default: "/run/lanewatch/view.sock",
+        "control", "PATH", .path, default: "/run/lanewatch-view/control.sock",
         help: "The running view's control socket; with --config, that of the configuration.")
     static let viewSessions = Command(
         "sessions", "list who watches this lane",
@@ -103,5 +126,5 @@ extension Table {
             .init(1, "The configuration is wrong, or nobody could be let in; standard error says why."),
             .init(2, "Wrong usage, or lanewatch-view is not installed."),
         ],
-        commands: [viewSessions, viewEnd, viewToken, viewKey], runsAlone: true)
+        commands: [viewMasks, viewSessions, viewEnd, viewToken, viewKey], runsAlone: true)
 }

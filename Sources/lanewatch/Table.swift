@@ -266,13 +266,21 @@ enum Table {
         "rules", short: "r", "FILE", .file(suffixes: ["yaml"]), default: "/usr/share/lanewatch/rules",
         repeats: true,
         help: "Rule file. May be given more than once.")
+    static let demoScreen = Option(
+        "screen", "DISPLAY", .text,
+        help:
+            "Also show this X display to attendants, on loopback: lanewatch-view is started, and black while the customer pays."
+    )
+    static let demoTill = Option(
+        "till", "PATH", .path,
+        help: "Also write what a till's screen shows to this socket, line by line: demo-kiosk draws it.")
     static let demo = Command(
         "demo", "see it work, without a till and without a broker",
         description: [
             "Runs the agent on a simulated lane, with a Kafka of three brokers inside this process. Shows signals and "
                 + "interventions as they happen, and ends with a summary. Nothing is left behind."
         ],
-        options: [length, demoRules],
+        options: [length, demoRules, demoScreen, demoTill],
         examples: [
             .init("lanewatch demo --rules rules", "Half a minute of a customer's troubles."),
             .init("lanewatch demo --for 5m", "Five minutes, to look in with kcat."),
@@ -319,7 +327,7 @@ enum Table {
             .init("/var/lib/lanewatch/", "The outbox: what is not yet delivered, and the engine's checkpoint."),
             .init("/run/lanewatch/pos.sock", "The socket of the POS application."),
             .init("/run/lanewatch/control.sock", "The socket on which the running agent can be asked."),
-            .init("/run/lanewatch/view.sock", "The socket on which the live view can be asked who watches."),
+            .init("/run/lanewatch-view/control.sock", "The socket on which the live view can be asked who watches."),
             .init("/usr/share/lanewatch/rules/", "The shipped rules and their tests."),
         ],
         environment: [.init("NO_COLOR", "Plain text, also on a terminal.")],

@@ -5,14 +5,25 @@ import Loop
 
 /// `lanewatch view`: gives its place to `lanewatch-view`, which lies beside it. The agent's program links no code that draws.
 enum ViewCommand {
+    static var program: String { beside() + "/lanewatch-view" }
+
     static func perform(_ arguments: Arguments) -> Int32 {
         switch arguments.path.dropFirst().first {
         case "sessions": ViewSessions.list(arguments)
         case "end": ViewSessions.end(arguments)
         case "token": token(arguments)
         case "key": ViewKey.perform(arguments)
+        case "masks": masks(arguments)
         default: give(["--config", arguments[Table.config] ?? ""])
         }
+    }
+
+    private static func masks(_ arguments: Arguments) -> Int32 {
+        var words = ["masks", "--config", arguments[Table.config] ?? ""]
+        for state in arguments.all(Table.maskState) { words += ["--state", state] }
+        if arguments.has(Table.maskUnknown) { words.append("--unknown") }
+        if let file = arguments[Table.maskPreview] { words += ["--preview", file] }
+        return give(words)
     }
 
     private static func token(_ arguments: Arguments) -> Int32 {
@@ -45,7 +56,7 @@ enum ViewCommand {
     }
 
     private static func give(_ arguments: [String]) -> Int32 {
-        let path = beside() + "/lanewatch-view"
+        let path = program
         let words = [path] + arguments
         var pointers = words.map { strdup($0) }
         pointers.append(nil)

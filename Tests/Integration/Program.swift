@@ -35,6 +35,9 @@ final class Program: @unchecked Sendable {
                 guard !data.isEmpty, let self else { break }
                 self.take(data, onLine)
             }
+            // Not left to the handle, which outlives the thread: with 1300 descriptors and more, Foundation's next start of a process reads past
+            // the end of its list of them.
+            try? reading.close()
             self?.finish()
         }.start()
     }

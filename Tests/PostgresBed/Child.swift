@@ -36,6 +36,9 @@ public final class Child: @unchecked Sendable {
                 guard !bytes.isEmpty, let self else { break }
                 self.take(bytes)
             }
+            // Not left to the handle, which outlives the thread: with 1300 descriptors and more, Foundation's next start of a process reads past
+            // the end of its list of them.
+            try? reading.close()
             self?.finish()
         }.start()
         if let feed, let input {

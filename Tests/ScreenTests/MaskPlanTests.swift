@@ -53,11 +53,15 @@ import Testing
             window: match, area: .init(PixelRect(x: 10, y: 10, width: 500, height: 20)), reason: "a PIN is entered")
         let place = PixelRect(x: 100, y: 50, width: 200, height: 100)
         let plan = MaskPlan(entries: [whole], unknown: .none)
-        #expect(plan.mask([:], windows: { _ in [place] }).areas == [.init(place)])
-        #expect(plan.mask([:], windows: { _ in [] }).areas.isEmpty)
-        #expect(plan.mask([:], windows: { _ in nil }).hidesAll, "where the window is, nobody knows")
+        func placed(_ plan: MaskPlan, _ places: [PixelRect]?) -> Mask {
+            plan.mask([:]).placed(on: WindowPlaces(places.map { [match: $0] }))
+        }
+        #expect(placed(plan, [place]).areas == [.init(place)])
+        #expect(placed(plan, [place]).reasons == ["a PIN is entered"])
+        #expect(placed(plan, []).areas.isEmpty && placed(plan, []).reasons.isEmpty)
+        #expect(placed(plan, nil).hidesAll, "where the window is, nobody knows")
         #expect(
-            MaskPlan(entries: [part], unknown: .none).mask([:], windows: { _ in [place] }).areas
+            placed(MaskPlan(entries: [part], unknown: .none), [place]).areas
                 == [.init(PixelRect(x: 110, y: 60, width: 190, height: 20))])
     }
 }

@@ -137,6 +137,22 @@ final class X11Bed {
     }
 }
 
+/// What this process has mapped. Read at once, into memory that is there before: what reads piece by piece, and maps memory for it meanwhile,
+/// reads of a changing list.
+func ownMappings() throws -> String {
+    let file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw X11Bed.Failed(description: "no /proc/self/maps") }
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: 8 << 20)
+    var count = 0
+    while count < bytes.count {
+        let more = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress.map { $0 + count }, $0.count - count) }
+        guard more > 0 else { break }
+        count += more
+    }
+    return String(decoding: bytes[..<count], as: UTF8.self)
+}
+
 /// That two pictures are the same; without printing them where they are not.
 func expectSame(_ one: [UInt32], _ other: [UInt32], _ place: SourceLocation = #_sourceLocation) {
     let isSame = one == other

@@ -11,7 +11,7 @@ extension ConfigurationReader {
                 keys: [
                     "display", "authority", "output", "rfb", "https", "origins", "allow_remote", "token_keys",
                     "password", "everybody", "certificate", "key", "masks", "unknown_state", "idle", "longest",
-                    "attendants", "close_grace", "hooks", "notice", "control",
+                    "attendants", "linger", "close_grace", "hooks", "notice", "control",
                 ])
         else { return }
         var view = ViewSettings()
@@ -32,11 +32,12 @@ extension ConfigurationReader {
                 "\"certificate\" and \"key\" go together", at: map.range(of: map.has("key") ? "key" : "certificate"),
                 help: "without both, the lane makes its own at the first start")
         }
-        view.masks = map.mappings("masks", "a mask", keys: ["while", "area", "style", "reason"])
+        view.masks = map.mappings("masks", "a mask", keys: ["while", "window", "area", "style", "reason"])
             .compactMap { mask($0) }
         if map.has("unknown_state") { view.hidesUnknown = map.choice("unknown_state", of: ["all", "none"]) != "none" }
         if let value = map.duration("idle", in: 10_000...86_400_000) { view.idle = value }
         if let value = map.duration("longest", in: 10_000...7 * 86_400_000) { view.longest = value }
+        if let value = map.duration("linger", in: 1000...86_400_000) { view.linger = value }
         if let value = map.int("attendants", in: 1...64) { view.attendants = Int(value) }
         if let value = map.duration("close_grace", in: 0...3_600_000) { view.closeGrace = value }
         if let hooks = map.mapping("hooks", "\"hooks\"", keys: ["open", "control", "close"]) {
@@ -114,6 +115,10 @@ extension ConfigurationReader {
         var mask = ViewSettings.Mask()
         mask.condition = map["while"]
         mask.reason = map.text("reason")
+        if map.has("window") {
+            guard let window = window(map) else { return nil }
+            mask.window = window
+        }
         map.require("area")
         if let name = map.has("style") ? map.choice("style", of: ViewSettings.Mask.Style.allCases.map(\.rawValue)) : nil
         {
@@ -124,6 +129,19 @@ extension ConfigurationReader {
         guard let area = area(node) else { return nil }
         mask.area = area
         return mask
+    }
+
+    private func window(_ map: YAMLMapping) -> ViewSettings.Mask.Window? {
+        guard let text = map.text("window") else { return nil }
+        let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        if sides.count == 2, !sides[1].isEmpty {
+            if sides[0] == "class" { return .windowClass(sides[1]) }
+            if sides[0] == "title" { return .title(sides[1]) }
+        }
+        findings.error(
+            "\"window\" needs class=NAME or title=TEXT, such as \"class=PinEntry\", not \(Shown.quoted(text))",
+            at: map.range(of: "window"), help: "xprop WM_CLASS WM_NAME, and a click on the window, tells both")
+        return nil
     }
 
     private func area(_ node: YAMLNode) -> [Int]? {

@@ -11,9 +11,16 @@ public struct ViewSettings: Sendable {
             case black, blur
         }
 
+        public enum Window: Hashable, Sendable {
+            case windowClass(String)
+            case title(String)
+        }
+
         /// The condition as it is written, and where; nil hides always.
         public var condition: YAMLNode?
-        /// x, y, width, height in pixels; nil is all of the screen.
+        /// The windows that it follows: by WM_CLASS, either part of it, or by their title; nil is the screen.
+        public var window: Window?
+        /// x, y, width, height in pixels, of the window where there is one; nil is all of it.
         public var area: [Int]?
         public var style = Style.black
         /// Why, in the file's own words; nil: the condition says it.
@@ -73,6 +80,8 @@ public struct ViewSettings: Sendable {
     /// Milliseconds without a sign of the viewer, and in all.
     public var idle: Int64 = 3_600_000
     public var longest: Int64 = 8 * 3_600_000
+    /// Milliseconds without a connection after which a view that its sockets started ends; it stays where it was started by hand.
+    public var linger: Int64 = 60_000
     /// Most attendants at once.
     public var attendants = 16
     /// Milliseconds that a session goes on after its intervention was closed.
@@ -85,7 +94,7 @@ public struct ViewSettings: Sendable {
 
     public static var standardControl: Configuration.Control {
         var control = Configuration.Control()
-        control.path = "/run/lanewatch/view.sock"
+        control.path = "/run/lanewatch-view/control.sock"
         control.mode = 0o660
         return control
     }

@@ -33,7 +33,7 @@ public enum SessionsText {
 
 /// Asks a running view over its control socket. For commands; blocks, within its time limit.
 public enum ViewClient {
-    public static let standardPath = "/run/lanewatch/view.sock"
+    public static let standardPath = "/run/lanewatch-view/control.sock"
 
     public enum Request: Hashable, Sendable {
         case sessions

@@ -31,7 +31,10 @@ public final class Capture: Sendable {
     }
 
     fileprivate struct State {
+        /// As it was set, and as it is placed on the windows: this one is in force.
+        var plan: Mask
         var mask: Mask
+        var windows = WindowPlaces.unknown
         var frame: MaskedFrame?
         var cursor: CursorShape?
         /// What an earlier mask hid: to be brought anew by the source.
@@ -63,7 +66,7 @@ public final class Capture: Sendable {
         let raw = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard raw >= 0 else { throw SystemError("eventfd") }
         event = Descriptor(owning: raw)
-        state = Mutex(State(mask: mask))
+        state = Mutex(State(plan: mask, mask: mask.placed(on: .unknown)))
         self.makeSource = makeSource
         self.report = report
     }
@@ -98,23 +101,13 @@ public final class Capture: Sendable {
     /// black at once, on the caller's thread, under the same lock under which the capture thread writes.
     public func setMask(_ mask: Mask) {
         state.withLock { state in
-            guard !mask.hidesTheSame(as: state.mask) else {
-                state.mask = mask
-                return
-            }
-            let earlier = state.mask
-            state.mask = mask
-            state.counts.masks += 1
-            guard let frame = state.frame else { return }
-            let covered = mask.cover(frame)
-            for area in earlier.areas { state.uncovered.add(area.rect ?? frame.size.bounds) }
-            // Damage of that many areas covers more than they do.
-            if mask.areas.count > Damage.limit { state.uncovered.add(covered) }
-            state.tell { $0.post(covered) }
+            state.plan = mask
+            state.place()
         }
         wake()
     }
 
+    /// What is hidden now, windows included.
     public var mask: Mask { state.withLock { $0.mask } }
     /// The masked screen as it is now; nil while nobody watches.
     public var frame: MaskedFrame? { state.withLock { $0.frame } }
@@ -191,6 +184,10 @@ public final class Capture: Sendable {
             state.withLock { state in
                 state.counts.looks += 1
                 state.problem = nil
+                if let windows = change.windows {
+                    state.windows = windows
+                    state.place()
+                }
                 if let cursor = change.cursor {
                     state.cursor = cursor
                     state.tell { $0.post(cursor) }
@@ -230,6 +227,7 @@ public final class Capture: Sendable {
         state.withLock { state in
             state.problem = problem
             state.counts.sourcesFailed += 1
+            state.forgetWindows()
             if let fresh { state.frame = fresh }
             guard let frame = state.frame else { return }
             let covered = Mask.everything.cover(frame)
@@ -272,9 +270,31 @@ extension Capture.State {
         for (id, mailbox) in watchers where !newcomers.contains(id) { post(mailbox) }
     }
 
+    /// Has the plan hide what it hides where the windows are now. What is hidden from now on is black at once, and what is not any
+    /// more comes with the next look.
+    mutating func place() {
+        let earlier = mask
+        mask = plan.placed(on: windows)
+        guard !mask.hidesTheSame(as: earlier) else { return }
+        counts.masks += 1
+        guard let frame else { return }
+        let covered = mask.cover(frame)
+        for area in earlier.areas { uncovered.add(area.rect ?? frame.size.bounds) }
+        // Damage of that many areas covers more than they do.
+        if mask.areas.count > Damage.limit { uncovered.add(covered) }
+        tell { $0.post(covered) }
+    }
+
+    /// Without the screen nobody knows where they are.
+    mutating func forgetWindows() {
+        windows = .unknown
+        mask = plan.placed(on: windows)
+    }
+
     /// Nobody watches: nothing is kept.
     mutating func rest() {
         frame = nil
+        forgetWindows()
         cursor = nil
         problem = nil
         uncovered.removeAll()

@@ -53,7 +53,7 @@ final class X11Keyboard {
             switch event {
             case .keymapChanged: isMapStale = true
             case .screenChanged: isAreaStale = true
-            case .damaged, .cursorChanged, .other: break
+            case .damaged, .cursorChanged, .windowsChanged, .other: break
             }
         }
         try x.throwIfGone()

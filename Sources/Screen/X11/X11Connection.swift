@@ -23,6 +23,8 @@ final class X11Connection {
     /// Why `pixels` is nil, as the end of a sentence.
     let pixelsRefusal: String
     private(set) var extensions = X11Extensions()
+    /// Properties whose change is told as `windowsChanged`.
+    var watchedNames: Set<xcb_atom_t> = []
     /// Errors of the protocol by code, which nobody waited for or that were answered with "no".
     private(set) var errors: [UInt8: Int] = [:]
     private let patience: Int64
@@ -129,6 +131,8 @@ final class X11Connection {
         /// The root's size, an output, a rotation.
         case screenChanged
         case cursorChanged
+        /// A window came, went, moved, or has another name; told once `X11Windows` has asked for it.
+        case windowsChanged
         case keymapChanged
         case other
     }
@@ -151,7 +155,15 @@ final class X11Connection {
         if type == extensions.cursorEvent { return .cursorChanged }
         if let first = extensions.randrEvent, type == first || type == first + 1 { return .screenChanged }
         switch Int32(type) {
-        case XCB_CONFIGURE_NOTIFY: return .screenChanged
+        case XCB_CONFIGURE_NOTIFY:
+            let event = UnsafeRawPointer(next).assumingMemoryBound(to: xcb_configure_notify_event_t.self).pointee
+            return event.window == root ? .screenChanged : .windowsChanged
+        case XCB_CREATE_NOTIFY, XCB_DESTROY_NOTIFY, XCB_MAP_NOTIFY, XCB_UNMAP_NOTIFY, XCB_REPARENT_NOTIFY,
+            XCB_GRAVITY_NOTIFY:
+            return .windowsChanged
+        case XCB_PROPERTY_NOTIFY:
+            let event = UnsafeRawPointer(next).assumingMemoryBound(to: xcb_property_notify_event_t.self).pointee
+            return watchedNames.contains(event.atom) ? .windowsChanged : .other
         case XCB_MAPPING_NOTIFY: return .keymapChanged
         default: return .other
         }

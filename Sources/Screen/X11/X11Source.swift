@@ -53,15 +53,24 @@ public final class X11Source: FrameSource {
     private var isCursorStale = true
     private var mayHaveMore = false
     var isPictureStale = true
+    /// Nil where no mask follows a window.
+    private var windows: X11Windows?
+    private var toldWindows: WindowPlaces?
     var refusals = 0
     var tally = Counts()
 
+    /// - Parameter windows: those whose places masks need.
     /// - Throws: `ScreenError`, whose code says whether another attempt may help.
-    public convenience init(_ screen: X11Screen) throws(ScreenError) {
-        try self.init(screen, patience: X11Patience(), sharing: [.descriptor, .systemV])
+    public convenience init(
+        _ screen: X11Screen, following windows: Set<MaskPlan.WindowMatch> = []
+    ) throws(ScreenError) {
+        try self.init(screen, patience: X11Patience(), sharing: [.descriptor, .systemV], following: windows)
     }
 
-    init(_ screen: X11Screen, patience: X11Patience, sharing: [SharedSegment.Kind]) throws(ScreenError) {
+    init(
+        _ screen: X11Screen, patience: X11Patience, sharing: [SharedSegment.Kind],
+        following matches: Set<MaskPlan.WindowMatch> = []
+    ) throws(ScreenError) {
         x = try X11Connection(screen, patience: patience)
         guard let layout = x.pixels else {
             throw ScreenError(.unsupported, "\(x.address.sentence) cannot be shown: \(x.pixelsRefusal)")
@@ -81,6 +90,7 @@ public final class X11Source: FrameSource {
             let mask = changes | XCB_RANDR_NOTIFY_MASK_OUTPUT_CHANGE.rawValue
             xcb_randr_select_input(x.raw, x.root, UInt16(truncatingIfNeeded: mask))
         }
+        windows = try X11Windows(x, matches)
         area = try X11Outputs.area(x, output: output)
         picture = try RawPicture(size: PixelSize(width: area.width, height: area.height))
         damage = xcb_generate_id(x.raw)
@@ -114,6 +124,7 @@ public final class X11Source: FrameSource {
         while hasWork && rounds < Self.mostRounds {
             rounds += 1
             try refreshArea(&change)
+            if windows?.isStale == true { try followWindows(again: change.damage) }
             if isCursorStale { change.cursor = try readCursor() ?? change.cursor }
             if isPictureStale { try readAll(&change.damage) } else { try readDamage(&change.damage) }
             // What came in between the replies: the socket will not tell of it again.
@@ -125,10 +136,40 @@ public final class X11Source: FrameSource {
         }
         try x.throwIfGone()
         nextLook = hasWork ? 0 : x.isLocal ? clock.next : nil
+        settleWindows(&change)
         return change
     }
 
-    private var hasWork: Bool { damaged != nil || isAreaStale || isCursorStale || isPictureStale || mayHaveMore }
+    private var hasWork: Bool {
+        damaged != nil || isAreaStale || isCursorStale || isPictureStale || mayHaveMore || windows?.isStale == true
+    }
+
+    /// Looks for the windows. What was read before in this look was read while they were elsewhere, and is read again.
+    private func followWindows(again read: Damage) throws(ScreenError) {
+        try windows?.walk(x, now: Boottime.monotonicNanoseconds())
+        // What they left was damaged before the server answered.
+        readEvents(reading: false)
+        guard !read.isEmpty else { return }
+        let seen = read.rects.reduce(PixelRect.empty) { $0.union($1) }.offset(x: area.x, y: area.y)
+        damaged = damaged.map { $0.union(seen) } ?? seen
+    }
+
+    /// Tells where the windows are, once nothing has happened to them since they were looked for and all that was drawn until then is in
+    /// the picture. Before that it is not known what of the picture is theirs.
+    private func settleWindows(_ change: inout ScreenChange) {
+        guard windows != nil else { return }
+        let now = Boottime.monotonicNanoseconds()
+        windows?.forget(before: now)
+        if windows?.isStale == true {
+            windows?.isSettled = false
+        } else if !hasWork {
+            windows?.isSettled = true
+        }
+        if let end = windows?.nextEnd { nextLook = min(nextLook ?? end, end) }
+        let places = windows?.places(in: area, now: now)
+        if places != toldWindows { change.windows = places }
+        toldWindows = places
+    }
 
     /// At most so many: a program that changes the pointer without end does not keep a look from ending.
     private func readEvents(reading: Bool) {
@@ -143,6 +184,7 @@ public final class X11Source: FrameSource {
                 if !isFetched { damaged = damaged ?? rect }
             case .screenChanged: isAreaStale = true
             case .cursorChanged: isCursorStale = true
+            case .windowsChanged: windows?.isStale = true
             case .keymapChanged, .other: break
             }
         }

@@ -57,6 +57,12 @@ public final class LaneLink: Sendable {
 
     private var isOver: Bool { state.withLock { $0.isOver } }
 
+    /// The lane's states, asked for once, within the agent's second.
+    public static func states(path: String) throws(LineClientError) -> [String: String?] {
+        var client = try LineClient(path: path, answerBytes: answerBytes, timeout: patience)
+        return try read(client.exchange(Array("{\"do\":\"follow\",\"after\":0}".utf8), timeout: patience), path).states
+    }
+
     private func run() {
         var known: [String: String?]??
         var knownOpen: Set<String>??

@@ -147,6 +147,20 @@ import Synchronization
         }
     }
 
+    /// Stops and calls `gone`, once, when nobody has been connected for at least `milliseconds`, and at most twice that. For a view that
+    /// its sockets start again: who comes meanwhile waits in their queue.
+    public func stopWhenDeserted(for milliseconds: Int64, _ gone: @escaping @LoopActor () -> Void) {
+        let before = gate.counts.connections
+        EventLoop.shared.schedule(inMilliseconds: milliseconds) { [weak self] in
+            guard let self else { return }
+            guard gate.counts.open == 0, gate.counts.connections == before else {
+                return stopWhenDeserted(for: milliseconds, gone)
+            }
+            stop()
+            gone()
+        }
+    }
+
     /// Ends all sessions. Waits for what the audit still has to be told, a second and a half at most.
     public func stop() {
         control?.stop()
