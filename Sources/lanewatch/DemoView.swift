@@ -63,7 +63,7 @@ final class DemoView {
         _ = kill(process, SIGTERM)
         var status: Int32 = 0
         _ = waitpid(process, &status, 0)
-        for name in ["identity.pem", "spent", "audit"] { unlink("\(folder)/state/view/\(name)") }
+        for name in ["identity.pem", "spent", "audit", "audit.lock"] { unlink("\(folder)/state/view/\(name)") }
         rmdir(folder + "/state/view")
         for name in ["view.yaml", "view.sock"] { unlink("\(folder)/\(name)") }
     }

@@ -95,7 +95,7 @@ import YAML
     @Test(arguments: [
         ("masks: [{while: basket is open}]", "\"area\""), ("masks: [{area: [1, 2, 3]}]", "[x, y, width, height]"),
         ("masks: [{area: [0, 0, 0, 5]}]", "[x, y, width, height]"), ("masks: [{area: all, style: grey}]", "style"),
-        ("masks: [{area: all, window: x}]", "unknown key"), ("rfb: 5900", "address:port"),
+        ("masks: [{area: all, window: x}]", "needs class=NAME"), ("rfb: 5900", "address:port"),
         ("rfb: nowhere:x", "address:port"), ("certificate: a.pem", "go together"), ("everybody: all", "everybody"),
         ("password: {mode: view}", "file"), ("unknown_state: black", "unknown_state"), ("attendants: 0", "attendants"),
     ])
@@ -110,7 +110,7 @@ import YAML
         let standard = try #require(read("display: \":0\"").configuration?.view)
         #expect(standard.closeGrace == 10_000 && standard.hooks.open.isEmpty)
         #expect(standard.notice?.viewed == "This lane is being viewed by an attendant")
-        #expect(standard.control?.path == "/run/lanewatch/view.sock" && standard.control?.mode == 0o660)
+        #expect(standard.control?.path == "/run/lanewatch-view/control.sock" && standard.control?.mode == 0o660)
         let view = try #require(
             read(
                 """

@@ -147,13 +147,15 @@ import Synchronization
         }
     }
 
-    /// Stops and calls `gone`, once, when nobody has been connected for at least `milliseconds`, and at most twice that. For a view that
-    /// its sockets start again: who comes meanwhile waits in their queue.
+    /// Stops and calls `gone`, once, when nobody has been connected for at least `milliseconds`, and at most twice that, and the agent has
+    /// taken the audit. For a view that its sockets start again: who comes meanwhile waits in their queue.
     public func stopWhenDeserted(for milliseconds: Int64, _ gone: @escaping @LoopActor () -> Void) {
         let before = gate.counts.connections
         EventLoop.shared.schedule(inMilliseconds: milliseconds) { [weak self] in
             guard let self else { return }
-            guard gate.counts.open == 0, gate.counts.connections == before else {
+            // The next life may be weeks away: what this one knows of sessions it hands over itself.
+            let isHandedOver = trail.map { $0.counts.held == 0 } ?? true
+            guard gate.counts.open == 0, gate.counts.connections == before, isHandedOver else {
                 return stopWhenDeserted(for: milliseconds, gone)
             }
             stop()

@@ -182,6 +182,7 @@ public final class AuditTrail: Sendable {
     /// Writes what is left and ends both threads; waits at most `milliseconds` for that. Facts that the agent has not taken by then
     /// are handed over by the next life.
     public func stop(within milliseconds: Int32) {
+        guard !state.withLock({ $0.isOver }) else { return }
         let end = Boottime.milliseconds() + Int64(milliseconds)
         while Boottime.milliseconds() < end, !state.withLock({ $0.waiting.isEmpty || $0.courierFault != nil }) {
             _ = poll(nil, 0, 10)
