@@ -247,7 +247,15 @@ extension Integration {
             let dora = try stand.join("dora")
             cleo.closeInput()
             #expect(cleo.awaitEnd(seconds: 10) == 0)
-            usleep(300_000)
+            let noted = stand.lane.folder.appending(path: "state/view/audit")
+            let end = Date(timeIntervalSinceNow: 20)
+            var isNoted = false
+            while !isNoted, Date() < end {
+                usleep(10_000)
+                isNoted = try String(contentsOf: noted, encoding: .utf8).split(separator: "\n")
+                    .contains { $0.contains("\"fact\":\"closed\"") && $0.contains("\"attendant\":\"cleo\"") }
+            }
+            #expect(isNoted)
             try stand.killView()
             #expect(dora.awaitEnd(seconds: 10) != nil)
             try stand.lane.start()

@@ -51,11 +51,11 @@ import Testing
                 try screen.makeSource()
             }
             try service.start()
-            service.stopWhenDeserted(for: 100) { gone.add() }
             return (service, service.gate.rfbAddresses.first?.port ?? 0)
         }()
         // The agent is away: the session is opened all the same, and noted here.
         var client: RFBClient? = try join(port)
+        await { @LoopActor in service.stopWhenDeserted(for: 100) { gone.add() } }()
         let answer = try ask("\(folder.path)/view.sock", #"{"do":"sessions"}"#)
         let session = try #require(answer["sessions"]?.elements?.first)
         #expect(session["attendant"] == .null && session["way"]?.text == "none" && session["encoding"]?.text == "ZRLE")
