@@ -13,7 +13,7 @@ RECORDS := $(CURDIR)/.build/records
 # The tests that were built, without a package manager that locks the folder: two verbs may run at once.
 TESTS := .build/debug/lanewatchPackageTests.xctest --testing-library swift-testing
 
-.PHONY: help setup demo build release test unit test-kafka test-librdkafka faults scenarios bench fuzz format check docs generate release-schemas install clean
+.PHONY: help setup demo build release test unit test-leaks test-kafka test-librdkafka faults scenarios bench bench-view fuzz format check docs generate release-schemas install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +50,10 @@ test-kafka: ## Run the tests of delivery on a real Apache Kafka (KAFKA_HOME=fold
 	KAFKA_HOME="$(abspath $(KAFKA_HOME))" LANEWATCH_RECORDS=$(RECORDS)-kafka $(TESTS) --no-parallel --filter $(KAFKA_TESTS)
 	scripts/check-records $(RECORDS)-kafka
 
+test-leaks: ## Look for a masked secret in random cases, of which `make test` has 600 (CASES=10000, SEED=number)
+	$(SWIFT_BUILD) --build-tests
+	LANEWATCH_LEAK_CASES=$(or $(CASES),10000) $(if $(SEED),LANEWATCH_LEAK_SEED=$(SEED)) $(TESTS) --no-parallel --filter LeakTests
+
 # Of `make faults`: an option for each variable that is set.
 FAULTS := $(if $(ROWS),--rows "$(ROWS)") $(if $(TIMES),--times $(TIMES)) $(if $(MINUTES),--minutes $(MINUTES)) \
   $(if $(TALLY),--tally "$(TALLY)") $(if $(SEED),--seed $(SEED)) $(if $(LONGEST),--longest $(LONGEST))
@@ -74,6 +78,11 @@ bench: setup ## Print the benchmarks' tables: ratios against peers and floors of
 	swift build -j 2 --package-path Benchmarks --configuration release
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
 	Benchmarks/.build/release/lanewatch-bench --lanewatch .build-release/release/lanewatch $(ONLY)
+
+bench-view: setup ## Print the live view's table beside x11vnc and TigerVNC, in some six minutes (ROUNDS=3, SHARE=1, PEERS="lanewatch,Xvnc")
+	swift build -j 2 --package-path Benchmarks --configuration release
+	$(SWIFT_BUILD) $(RELEASE) --product lanewatch-view
+	Benchmarks/.build/release/lanewatch-bench --view .build-release/release/lanewatch-view --rounds $(or $(ROUNDS),3) --share $(or $(SHARE),1) --only "$(PEERS)" view
 
 fuzz: setup ## Feed what reads others' bytes with bytes of all kinds (SECONDS=60, TARGETS="rules socket …")
 	@scripts/fuzz $(SECONDS) $(TARGETS)

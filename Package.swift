@@ -22,7 +22,10 @@ let package = Package(
         // For Benchmarks/, which is a package of its own.
         .library(
             name: "LanewatchParts",
-            targets: ["Lane", "Rules", "Loop", "Net", "Outbox", "Kafka", "Delivery", "View", "Agent"]),
+            targets: [
+                "Lane", "Rules", "Loop", "Net", "Outbox", "Kafka", "Delivery", "View", "Agent", "RFBClient",
+                "ScreenBed",
+            ]),
     ],
     targets: [
         // Debian's C libraries: a module map and a shim each, no policy.
@@ -89,7 +92,10 @@ let package = Package(
 
         // Never shipped.
         .systemLibrary(name: "CZlib", path: "Tests/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "RFBClient", dependencies: ["CZlib"], path: "Tests/RFBClient", swiftSettings: strict),
+        .systemLibrary(
+            name: "CJPEG", path: "Tests/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
+        .target(name: "RFBClient", dependencies: ["CZlib", "CJPEG"], path: "Tests/RFBClient", swiftSettings: strict),
+        .target(name: "ScreenBed", dependencies: ["CXCB"], path: "Tests/ScreenBed", swiftSettings: strict),
         module("LaneTesting", ["Lane"]),
         .target(name: "KafkaBed", path: "Tests/KafkaBed", swiftSettings: strict),
         .target(name: "PostgresBed", path: "Tests/PostgresBed", swiftSettings: strict),
@@ -129,6 +135,7 @@ let package = Package(
             "ViewTests",
             [
                 "View", "Screen", "Lane", "Loop", "Net", "Signing", "CLinux", "COpenSSL", "CVNCServer", "RFBClient",
+                "ScreenBed", "lanewatch-view",
             ]),
         tests("CommandLineTests", ["CommandLine"]),
         tests("TelemetryTests", ["Telemetry", "Lane", "Loop", "Net", "CLinux"]),

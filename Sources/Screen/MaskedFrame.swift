@@ -12,9 +12,10 @@ public final class MaskedFrame: Sendable {
     public let stride: Int
     private let memory: Mutex<Memory>
 
-    private struct Memory: @unchecked Sendable {
+    private struct Memory {
         // Touched under the mutex alone.
-        let base: UnsafeMutableRawPointer
+        let pixels: PixelMemory
+        var base: UnsafeMutableRawPointer { pixels.base }
         /// Rises with each write.
         var generation: UInt64 = 0
     }
@@ -24,19 +25,10 @@ public final class MaskedFrame: Sendable {
         guard size.isUsable else { throw ScreenError(.unsupported, "a screen of \(size) pixels cannot be shown") }
         self.size = size
         stride = size.width * 4
-        let bytes = stride * size.height
-        let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let base, base != MAP_FAILED else {
+        guard let pixels = PixelMemory(bytes: stride * size.height) else {
             throw ScreenError(.unsupported, "no memory for a screen of \(size) pixels")
         }
-        // Never in a core dump: what is masked is not here, but what is not is a customer's.
-        _ = madvise(base, bytes, 16)  // MADV_DONTDUMP
-        memory = Mutex(Memory(base: base))
-    }
-
-    deinit {
-        let bytes = stride * size.height
-        memory.withLock { memory in _ = munmap(memory.base, bytes) }
+        memory = Mutex(Memory(pixels: pixels))
     }
 
     /// Copies those rectangles, clipped to the frame, to the same places of `target`, which has this frame's size and stride.

@@ -34,6 +34,9 @@ public struct ClientFormat: Hashable, Sendable, CustomStringConvertible {
 
     var bytesPerPixel: Int { bits / 8 }
 
+    /// Whether a pixel is a frame's 0xRRGGBB, low byte first: most viewers, and a shorter way to decode.
+    var isPlain: Bool { self == .rgb888 }
+
     var mask: UInt32 { mostRed << shiftRed | mostGreen << shiftGreen | mostBlue << shiftBlue }
 
     /// What a frame's pixel 0xRRGGBB is in this format: the nearest of the colours that it has.

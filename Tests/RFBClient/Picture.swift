@@ -24,6 +24,21 @@ public struct Picture: Hashable, Sendable {
 
     mutating func set(_ x: Int, _ y: Int, _ pixel: UInt32) { pixels[y * width + x] = pixel }
 
+    /// Gives a rectangle the pixels `pixel(0)`, `pixel(1)` …, row by row.
+    mutating func draw(_ x: Int, _ y: Int, _ width: Int, _ height: Int, _ pixel: (Int) -> UInt32) {
+        let stride = self.width
+        pixels.withUnsafeMutableBufferPointer { pixels in
+            var place = 0
+            for row in y..<y + height {
+                let start = row * stride + x
+                for target in start..<start + width {
+                    pixels[target] = pixel(place)
+                    place += 1
+                }
+            }
+        }
+    }
+
     mutating func copy(fromX: Int, fromY: Int, toX: Int, toY: Int, _ width: Int, _ height: Int) {
         let old = pixels
         for row in 0..<height {

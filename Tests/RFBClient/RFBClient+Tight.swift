@@ -1,4 +1,6 @@
-/// Tight, lossless. Source: the community's rfbproto, "Tight encoding".
+import CJPEG
+
+/// Tight, with JPEG where a quality was asked for. Source: the community's rfbproto, "Tight encoding".
 extension RFBClient {
     func readTight(_ x: Int, _ y: Int, _ width: Int, _ height: Int) throws {
         let control = try reader.one()
@@ -9,7 +11,7 @@ extension RFBClient {
             picture.fill(x, y, width, height, colour)
         case 0...7:
             try readBasic(stream: control >> 4 & 3, hasFilter: control & 0x40 != 0, x, y, width, height)
-        case 9: throw RFBClientError.wrong("Tight sends JPEG, which was not asked for")
+        case 9: try readJPEG(x, y, width, height)
         default: throw RFBClientError.wrong("Tight control byte \(control)")
         }
     }
@@ -18,10 +20,7 @@ extension RFBClient {
         switch hasFilter ? try reader.one() : 0 {
         case 0:
             let bytes = try unpack(width * height * format.tightBytes, stream)
-            for place in 0..<width * height {
-                let pixel = format.tightPixel(in: bytes, at: place * format.tightBytes)
-                picture.set(x + place % width, y + place / width, pixel)
-            }
+            drawColours(bytes, x, y, width, height)
         case 1: try readPalette(stream, x, y, width, height)
         case 2: try readGradient(stream, x, y, width, height)
         case let filter: throw RFBClientError.wrong("Tight filter \(filter)")
@@ -70,16 +69,55 @@ extension RFBClient {
         }
     }
 
-    /// `count` bytes: as they are where they are few, else packed behind a length of one to three bytes.
-    private func unpack(_ count: Int, _ stream: Int) throws -> [UInt8] {
-        if count < 12 { return try reader.bytes(count) }
+    private func readJPEG(_ x: Int, _ y: Int, _ width: Int, _ height: Int) throws {
+        guard allowsJPEG, format.bits > 8 else {
+            throw RFBClientError.wrong("Tight sends JPEG, which was not asked for")
+        }
+        let bytes = try reader.bytes(try length())
+        var pixels = [UInt8](repeating: 0, count: width * height * 3)
+        let code = lw_jpeg_decode(bytes, UInt(bytes.count), Int32(width), Int32(height), &pixels)
+        guard code == 0 else { throw RFBClientError.wrong("no JPEG of \(width)x\(height)") }
+        if format.isPlain {
+            drawColours(pixels, x, y, width, height)
+        } else {
+            let format = format
+            picture.draw(x, y, width, height) { place in
+                let (red, green, blue) = (pixels[place * 3], pixels[place * 3 + 1], pixels[place * 3 + 2])
+                return format.pixel(of: UInt32(red) << 16 | UInt32(green) << 8 | UInt32(blue))
+            }
+        }
+        jpegs += 1
+    }
+
+    /// Pixels as Tight packs them.
+    private func drawColours(_ bytes: [UInt8], _ x: Int, _ y: Int, _ width: Int, _ height: Int) {
+        let (format, step) = (format, format.tightBytes)
+        guard format.isPlain else {
+            picture.draw(x, y, width, height) { format.tightPixel(in: bytes, at: $0 * step) }
+            return
+        }
+        bytes.withUnsafeBufferPointer { bytes in
+            picture.draw(x, y, width, height) { place in
+                UInt32(bytes[place * 3]) << 16 | UInt32(bytes[place * 3 + 1]) << 8 | UInt32(bytes[place * 3 + 2])
+            }
+        }
+    }
+
+    /// A length of one to three bytes.
+    private func length() throws -> Int {
         var length = 0
         for part in 0..<3 {
             let byte = try reader.one()
             length |= (part == 2 ? byte : byte & 127) << (7 * part)
             if byte & 128 == 0 { break }
         }
-        let bytes = try tightStreams[stream].unpack(try reader.bytes(length), most: count)
+        return length
+    }
+
+    /// `count` bytes: as they are where they are few, else packed behind a length.
+    private func unpack(_ count: Int, _ stream: Int) throws -> [UInt8] {
+        if count < 12 { return try reader.bytes(count) }
+        let bytes = try tightStreams[stream].unpack(try reader.bytes(try length()), most: count)
         guard bytes.count == count else { throw RFBClientError.wrong("Tight has \(bytes.count) bytes for \(count)") }
         return bytes
     }

@@ -38,7 +38,7 @@ extension RFBClient {
             for left in stride(from: x, to: x + width, by: 64) {
                 let (w, h) = (min(64, x + width - left), min(64, y + height - top))
                 let pixels = try readTile(&tiles, w, h)
-                for (place, pixel) in pixels.enumerated() { picture.set(left + place % w, top + place / w, pixel) }
+                pixels.withUnsafeBufferPointer { pixels in picture.draw(left, top, w, h) { pixels[$0] } }
             }
         }
         guard tiles.isEmpty else { throw RFBClientError.wrong("ZRLE has more than its tiles") }
@@ -75,6 +75,14 @@ extension RFBClient {
         var pixels: [UInt32] = []
         pixels.reserveCapacity(count)
         switch kind {
+        case 0 where format.isPlain:
+            let start = try tiles.take(count * 3)
+            tiles.bytes.withUnsafeBufferPointer { bytes in
+                for place in 0..<count {
+                    let at = start + place * 3
+                    pixels.append(UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8 | UInt32(bytes[at + 2]) << 16)
+                }
+            }
         case 0: for _ in 0..<count { pixels.append(try colour()) }
         case 1: pixels = Array(repeating: try colour(), count: count)
         case 2...16:

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A small RFB client that decodes, and knows nothing of the server's code: Raw, CopyRect, Hextile, Zlib, Tight without JPEG, ZRLE,
+/// A small RFB client that decodes, and knows nothing of the server's code: Raw, CopyRect, Hextile, Zlib, Tight, ZRLE,
 /// and the pseudo-encodings Cursor, DesktopSize and LastRect.
 ///
 /// For tests and benchmarks. Speaks from ServerInit on, as one behind a gate does. One thread at a time; every read has a time limit.
@@ -37,6 +37,10 @@ public final class RFBClient {
     /// Rectangles by encoding since the beginning.
     public private(set) var rectangles: [Int: Int] = [:]
     public private(set) var updates = 0
+    /// Rectangles, or parts of them, that came by JPEG.
+    public internal(set) var jpegs = 0
+    /// Whether a quality was asked for.
+    private(set) var allowsJPEG = false
     let zlibStream: Inflater
     let zrleStream: Inflater
     let tightStreams: [Inflater]
@@ -69,6 +73,7 @@ public final class RFBClient {
     public func send(_ message: [UInt8]) throws { try reader.send(message) }
 
     public func setEncodings(_ encodings: [Int]) throws {
+        allowsJPEG = encodings.contains { (-32 ... -23).contains($0) }
         var message: [UInt8] = [2, 0] + Self.two(encodings.count)
         for encoding in encodings {
             let bits = UInt32(bitPattern: Int32(encoding))
@@ -188,10 +193,14 @@ public final class RFBClient {
 
     /// Pixels in the client's format, row by row.
     func set(_ bytes: [UInt8], _ x: Int, _ y: Int, _ width: Int, _ height: Int) {
-        let step = format.bytesPerPixel
-        for row in 0..<height {
-            for column in 0..<width {
-                picture.set(x + column, y + row, format.pixel(in: bytes, at: (row * width + column) * step))
+        let (step, format) = (format.bytesPerPixel, format)
+        guard format.isPlain else {
+            picture.draw(x, y, width, height) { format.pixel(in: bytes, at: $0 * step) }
+            return
+        }
+        bytes.withUnsafeBytes { bytes in
+            picture.draw(x, y, width, height) {
+                UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)) & 0xff_ffff
             }
         }
     }

@@ -22,6 +22,11 @@ enum Main {
         peers.lines = Int(option("--lines", "")) ?? peers.lines
         peers.settings = option("--kafka", "").split(separator: ",").map { String($0) }
         peers.only = option("--only", "").split(separator: ",").map { String($0) }
+        var view = ViewBenchmark.Options()
+        view.rounds = peers.rounds
+        view.share = Double(option("--share", "")) ?? view.share
+        view.only = peers.only
+        let viewProgram = option("--view", ".build-release/release/lanewatch-view")
         if words.first == "plain" { return PlainChild.run(Array(words.dropFirst())) }
         func wanted(_ name: String) -> Bool { words.isEmpty || words.contains(name) }
         do {
@@ -31,6 +36,7 @@ enum Main {
             if wanted("load") { try LoadBenchmark.run(program) }
             if words.contains("accept") { try LoadBenchmark.run(program, isWhole: false) }
             if wanted("rest") { try RestBenchmark.run(program) }
+            if words.contains("view") { ViewBenchmark.run(viewProgram, view) }
             if words.contains("peers") || (words.isEmpty && RealKafka.home != nil) { try PeersBenchmark.run(peers) }
         } catch {
             print("benchmark: \(error)")

@@ -12,6 +12,7 @@ struct Table {
     }
 
     mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(_ cells: [String]) { rows.append(cells) }
 
     func show() {
         print("\n### \(title)\n")

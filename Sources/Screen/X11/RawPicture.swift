@@ -10,8 +10,8 @@ final class RawPicture {
 
     let size: PixelSize
     let stride: Int
-    private let base: UnsafeMutableRawPointer
-    private let bytes: Int
+    private let memory: PixelMemory
+    private var base: UnsafeMutableRawPointer { memory.base }
     /// A row that was converted.
     private var row: [UInt32]
     /// For each column of tiles the first and last changed row; first is `Int.max` where none did.
@@ -23,17 +23,12 @@ final class RawPicture {
         guard size.isUsable else { throw ScreenError(.unsupported, "a screen of \(size) pixels cannot be shown") }
         self.size = size
         stride = size.width * 4
-        bytes = stride * size.height
-        let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let base, base != MAP_FAILED else {
+        guard let memory = PixelMemory(bytes: stride * size.height) else {
             throw ScreenError(.unsupported, "no memory for a screen of \(size) pixels")
         }
-        _ = madvise(base, bytes, 16)  // MADV_DONTDUMP
-        self.base = base
+        self.memory = memory
         row = []
     }
-
-    deinit { munmap(base, bytes) }
 
     func withFrame<R>(_ body: (borrowing RawFrame) -> R) -> R {
         body(RawFrame(size: size, stride: stride, pixels: base))

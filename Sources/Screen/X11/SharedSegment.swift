@@ -48,7 +48,7 @@ final class SharedSegment {
             munmap(memory, bytes)
             return nil
         }
-        _ = madvise(memory, bytes, 16)  // MADV_DONTDUMP
+        PixelMemory.keepOutOfDumps(memory, bytes)
         return memory
     }
 
@@ -65,7 +65,7 @@ final class SharedSegment {
             shmdt(memory)
             return nil
         }
-        _ = madvise(memory, bytes, 16)
+        PixelMemory.keepOutOfDumps(memory, bytes)
         return memory
     }
 }

@@ -15,6 +15,15 @@ extension Attendant {
     /// the screen changes everywhere must not cost memory.
     static let mostRects = 400
 
+    /// Pixels of one update that answers for changes: some 4 ms of encoding at worst on a small machine. Without loss zlib works on each
+    /// pixel; JPEG and plain pixels are faster.
+    func mostPixels(_ client: Client) -> Int {
+        switch client.pointee.preferredEncoding {
+        case RFBEncoding.raw, RFBEncoding.hextile: 512 << 10
+        default: usesJPEG(client) ? 256 << 10 : 64 << 10
+        }
+    }
+
     /// Sends an update, if the viewer has asked for one, there is something to send, and the gate has room.
     func update(_ client: Client) {
         if let area = flow.continuous, let size = frame?.size { ask(client, area.intersection(size.bounds)) }
@@ -22,48 +31,88 @@ extension Attendant {
         guard !isEmpty(client.pointee.requestedRegion) else { return }
         guard backlog.hasRoom(besides: { Self.inPair(client.pointee.sock) }) else {
             tally.waits += 1
+            loss.postpone(at: Self.milliseconds(), by: LossMap.retry)
             return
         }
         takeNews(client)
         // A size that changed and changed back is pending in the library all the same, and would be sent instead of pixels.
         let isPending = client.pointee.useNewFBSize != 0 && client.pointee.newFBSizePending != 0
         if knownSize != frame?.size || isPending { return tellSize(client) }
+        let rest = holdBack(client)
+        defer { bringBack(rest, client) }
         let region = wanted(client)
         defer { sraRgnDestroy(region) }
         let hasCursor = client.pointee.enableCursorShapeUpdates != 0 && client.pointee.cursorWasChanged != 0
         if isEmpty(region) {
-            guard hasCursor else { return }
+            guard hasCursor else { return mend(client) }
             _ = rfbUpdateClient(client)
         } else {
-            guard let frame, send(rects(of: region), of: frame, to: client) else {
+            guard let frame, send(rects(of: region), of: frame, to: client, exactly: false) else {
                 ending = .encoder
                 return
             }
         }
+        wantsAll = false
         tally.updates += 1
         if hasCursor { tally.cursors += 1 }
     }
 
-    /// Encodes `rects` from a copy of them.
-    private func send(_ rects: [PixelRect], of frame: MaskedFrame, to client: Client) -> Bool {
+    /// Encodes `rects` from a copy of them. With `exactly` without JPEG, whatever the viewer allows.
+    func send(_ rects: [PixelRect], of frame: MaskedFrame, to client: Client, exactly: Bool) -> Bool {
         guard let slot = scratch.take(frame.stride * frame.size.height) else { return false }
         lastCopied = frame.copy(rects, to: slot.base)
         let pixels = rects.reduce(0) { $0 + $1.area }
         tally.pixels += pixels
         screen.pointee.frameBuffer = slot.base.assumingMemoryBound(to: CChar.self)
+        let byJPEG = !exactly && usesJPEG(client)
+        let copied = box(of: client.pointee.copyRegion)
+        // Its qualities are the viewer's wish, which it says anew with its encodings: put back afterwards.
+        let (quality, turbo) = (client.pointee.tightQualityLevel, client.pointee.turboQualityLevel)
+        if !byJPEG { (client.pointee.tightQualityLevel, client.pointee.turboQualityLevel) = (-1, -1) }
         _ = rfbUpdateClient(client)
+        (client.pointee.tightQualityLevel, client.pointee.turboQualityLevel) = (quality, turbo)
         screen.pointee.frameBuffer = nil
+        note(rects, byJPEG: byJPEG, besides: copied, slot.base, stride: frame.stride)
         scratch.giveBack(slot, written: pixels * 4)
         return true
     }
 
     /// What the next update sends as pixels, at most: what changed, and what was moved if it turns out that it cannot be copied, as far
     /// as it was asked for.
-    private func wanted(_ client: Client) -> OpaquePointer? {
+    func wanted(_ client: Client) -> OpaquePointer? {
         let region = sraRgnCreateRgn(client.pointee.modifiedRegion)
         sraRgnOr(region, client.pointee.copyRegion)
         _ = sraRgnAnd(region, client.pointee.requestedRegion)
         return region
+    }
+
+    /// Takes out of what changed what the next update is not to hold. A viewer that asked for a picture, and not for changes, gets it
+    /// in one: programs that take a single picture look at the first update alone.
+    /// - Returns: what was taken out; nil for nothing.
+    private func holdBack(_ client: Client) -> OpaquePointer? {
+        guard !wantsAll else { return nil }
+        let region = sraRgnCreateRgn(client.pointee.modifiedRegion)
+        _ = sraRgnAnd(region, client.pointee.requestedRegion)
+        guard let chosen = slices.next(of: rects(of: region), most: mostPixels(client)) else {
+            sraRgnDestroy(region)
+            return nil
+        }
+        for rect in chosen {
+            let part = self.region(of: rect)
+            sraRgnSubtract(region, part)
+            sraRgnDestroy(part)
+        }
+        sraRgnSubtract(client.pointee.modifiedRegion, region)
+        tally.slices += 1
+        return region
+    }
+
+    private func bringBack(_ rest: OpaquePointer?, _ client: Client) {
+        guard let rest else { return }
+        sraRgnOr(client.pointee.modifiedRegion, rest)
+        sraRgnDestroy(rest)
+        // One that does not ask would not come back for it.
+        if flow.continuous != nil { mailbox.wake() }
     }
 
     // MARK: News
@@ -82,6 +131,7 @@ extension Attendant {
                 let region = region(of: copy.to)
                 rfbScheduleCopyRegion(screen, region, Int32(copy.dx), Int32(copy.dy))
                 sraRgnDestroy(region)
+                loss.moved(copy, at: Self.milliseconds())
                 tally.copies += 1
             } else {
                 // Some of what the viewer got since was moved already: copied once more, it would be in two places.
@@ -93,7 +143,7 @@ extension Attendant {
         bound(client)
     }
 
-    private func mark(_ rects: [PixelRect]) {
+    func mark(_ rects: [PixelRect]) {
         for rect in rects {
             rfbMarkRectAsModified(screen, Int32(rect.x), Int32(rect.y), Int32(rect.right), Int32(rect.bottom))
         }
@@ -115,6 +165,7 @@ extension Attendant {
         lastCopied = 0
         guard isOfOtherSize else { return }
         fit(screen, next.size)
+        loss.begin(next.size)
         // The library took its own idea of the format for new, and made the translation for it.
         _ = rfbSetTranslateFunction(client)
     }
@@ -147,7 +198,15 @@ extension Attendant {
 
     // MARK: Regions
 
-    private func isEmpty(_ region: OpaquePointer?) -> Bool { sraRgnEmpty(region) != 0 }
+    func isEmpty(_ region: OpaquePointer?) -> Bool { sraRgnEmpty(region) != 0 }
+
+    /// Whether the viewer has asked for all of `rect`.
+    func isRequested(_ rect: PixelRect, _ client: Client) -> Bool {
+        let region = region(of: rect)
+        defer { sraRgnDestroy(region) }
+        sraRgnSubtract(region, client.pointee.requestedRegion)
+        return isEmpty(region)
+    }
 
     private func region(of rect: PixelRect) -> OpaquePointer? {
         sraRgnCreateRect(Int32(rect.x), Int32(rect.y), Int32(rect.right), Int32(rect.bottom))
@@ -161,7 +220,13 @@ extension Attendant {
         sraRgnDestroy(region)
     }
 
-    private func rects(of region: OpaquePointer?) -> [PixelRect] {
+    private func box(of region: OpaquePointer?) -> PixelRect {
+        guard let box = sraRgnBBox(region) else { return .empty }
+        defer { sraRgnDestroy(box) }
+        return rects(of: box).first ?? .empty
+    }
+
+    func rects(of region: OpaquePointer?) -> [PixelRect] {
         var rects: [PixelRect] = []
         let iterator = sraRgnGetIterator(region)
         var rect = sraRect()
@@ -175,7 +240,7 @@ extension Attendant {
     }
 
     /// Bytes on their way through the pair to the gate. Source: unix(7), SIOCOUTQ.
-    private static func inPair(_ socket: Int32) -> Int {
+    static func inPair(_ socket: Int32) -> Int {
         max(0, Int(lw_unsent_bytes(socket)))
     }
 }

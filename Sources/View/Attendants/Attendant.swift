@@ -7,7 +7,8 @@ import Synchronization
 
 /// One attendant: an encoder of libvncserver with a screen of its own, on a thread of its own, which nobody else waits for.
 ///
-/// The thread sleeps until its viewer says something, the screen has news, or the gate has room again; no timers. It reads what
+/// The thread sleeps until its viewer says something, the screen has news, or the gate has room again; no timers, but for what was
+/// sent by JPEG and is to be sent exactly once it rests. It reads what
 /// waits (at most 32 messages), then, if the viewer has asked and the gate has room, takes the news and sends one update, encoded from a
 /// copy of exactly what it sends (`Attendant+Update.swift`).
 public final class Attendant: @unchecked Sendable {
@@ -21,6 +22,10 @@ public final class Attendant: @unchecked Sendable {
     public struct Counts: Hashable, Sendable {
         public var messages = 0
         public var updates = 0
+        /// Updates that held a part of what changed.
+        public var slices = 0
+        /// Updates that sent again, as it is, what was sent by JPEG.
+        public var mends = 0
         public var pixels = 0
         public var copies = 0
         /// Moves sent as pixels, as the viewer has some of them moved already.
@@ -59,6 +64,10 @@ public final class Attendant: @unchecked Sendable {
     var tally = Counts()
     private var pressed = PressedInput()
     var flow = Flow()
+    var slices = Slices()
+    var loss = LossMap()
+    /// The viewer has asked for a picture, whether it has changed or not, and has it not yet.
+    var wantsAll = false
     var ending: AttendantEnding?
 
     init(
@@ -138,6 +147,7 @@ public final class Attendant: @unchecked Sendable {
         guard let frame else { return nil }
         screen.pointee.screenData = Unmanaged.passUnretained(self).toOpaque()
         fit(screen, frame.size)
+        loss.begin(frame.size)
         let client = label.withCString { label in
             screen.pointee.desktopName = label
             defer { screen.pointee.desktopName = nil }
@@ -169,11 +179,14 @@ public final class Attendant: @unchecked Sendable {
 
     private func hearMessages(_ client: UnsafeMutablePointer<rfbClientRec>) {
         var heard = 0
-        var byte: UInt8 = 0
+        // The first two bytes of a message: its kind, and, of a request, whether changes are enough.
+        var head: (UInt8, UInt8) = (0, 0)
         while heard < Self.mostMessages, client.pointee.sock >= 0,
-            recv(client.pointee.sock, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0
+            recv(client.pointee.sock, &head, 2, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0
         {
+            if head.0 == 3, head.1 == 0 { wantsAll = true }
             rfbProcessClientMessage(client)
+            head = (0, 0)
             heard += 1
             answer(client)
         }
@@ -188,7 +201,7 @@ public final class Attendant: @unchecked Sendable {
         ]
         // Before there is a client, its greeting waits in the socket: that is not to be woken for.
         if client == nil { entries[0].events = 0 }
-        while poll(&entries, 2, -1) < 0, errno == EINTR {}
+        while poll(&entries, 2, mendTimeout()) < 0, errno == EINTR {}
         tally.wakeUps += 1
         if entries[1].revents != 0 { mailbox.settle() }
         if isEnding.load(ordering: .acquiring) {

@@ -1,23 +1,18 @@
 import CLinux
 import Glibc
-import Synchronization
+import Screen
 
 /// Memory for the pictures that encoders work on: a copy each of what one update sends, of the size of a whole frame.
 ///
 /// Four at once: as many attendants encode at a time, the others wait for a place. With two, a tap beside lossless video waited up
 /// to 25 ms; more only cost memory, as a lane has few cores. Pages of a large update go back to the system after it.
 final class ScratchPool: @unchecked Sendable {
-    // @unchecked: `slots` is touched under the mutex alone; a slot that was taken belongs to who took it.
+    // @unchecked: `free` is touched under the mutex alone; a slot that was taken belongs to who took it.
     static let slots = 4
     /// An update that wrote more than this gives its pages back.
     static let keptBytes = 256 << 10
 
-    struct Slot {
-        fileprivate(set) var base: UnsafeMutableRawPointer
-        fileprivate var bytes: Int
-    }
-
-    private var free: [Slot?] = Array(repeating: nil, count: slots)
+    private var free: [PixelMemory?] = Array(repeating: nil, count: slots)
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
@@ -27,7 +22,6 @@ final class ScratchPool: @unchecked Sendable {
     }
 
     deinit {
-        for case let slot? in free { munmap(slot.base, slot.bytes) }
         pthread_cond_destroy(condition)
         pthread_mutex_destroy(mutex)
         condition.deallocate()
@@ -35,32 +29,26 @@ final class ScratchPool: @unchecked Sendable {
     }
 
     /// Waits for a place. - Returns: at least `bytes` of memory; nil where the system gives none.
-    func take(_ bytes: Int) -> Slot? {
+    func take(_ bytes: Int) -> PixelMemory? {
         pthread_mutex_lock(mutex)
         while free.isEmpty { pthread_cond_wait(condition, mutex) }
-        let slot = free.removeLast()
+        var slot = free.removeLast()
         pthread_mutex_unlock(mutex)
-        if let slot {
-            if slot.bytes == bytes { return slot }
-            // Of another size than the frame has now: given back whole, never kept beside a smaller frame.
-            munmap(slot.base, slot.bytes)
-        }
-        let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let base, base != MAP_FAILED else {
-            put(nil)
-            return nil
-        }
-        _ = madvise(base, bytes, 16)  // MADV_DONTDUMP: a customer's basket is in no core dump.
-        return Slot(base: base, bytes: bytes)
+        if let slot, slot.bytes == bytes { return slot }
+        // Of another size than the frame has now: given back whole, never kept beside a smaller frame.
+        slot = nil
+        slot = PixelMemory(bytes: bytes)
+        if slot == nil { put(nil) }
+        return slot
     }
 
     /// Gives a slot back into which `written` bytes were written.
-    func giveBack(_ slot: Slot, written: Int) {
-        if written > Self.keptBytes { _ = madvise(slot.base, slot.bytes, Int32(MADV_DONTNEED)) }
+    func giveBack(_ slot: PixelMemory, written: Int) {
+        if written > Self.keptBytes { slot.discard() }
         put(slot)
     }
 
-    private func put(_ slot: Slot?) {
+    private func put(_ slot: PixelMemory?) {
         pthread_mutex_lock(mutex)
         free.append(slot)
         pthread_cond_signal(condition)

@@ -39,13 +39,27 @@ final class ViewBed: Sendable {
         return (id, client)
     }
 
-    /// What of the masked screen `client` shows otherwise than it is. The screen must be still.
-    func wrongPixels(_ client: RFBClient) -> Int { Self.wrongPixels(client, capture) }
+    /// What of the masked screen `client` shows otherwise than it is, once it hears no more: of a large change the rest comes later. The
+    /// screen must be still.
+    func wrongPixels(_ client: RFBClient) -> Int {
+        let deadline = Boottime.milliseconds() + 10_000
+        while true {
+            let wrong = wrongNow(client)
+            guard wrong != 0, Boottime.milliseconds() < deadline else { return wrong }
+            guard let event = try? client.hear(milliseconds: 400) else { return wrong }
+            _ = event
+        }
+    }
+
+    /// The same at this moment.
+    func wrongNow(_ client: RFBClient) -> Int { Self.wrongPixels(client, capture) }
 
     static func wrongPixels(_ client: RFBClient, _ capture: Capture) -> Int {
         guard let frame = capture.frame else { return -1 }
         guard client.picture.width == frame.size.width, client.picture.height == frame.size.height else { return -2 }
-        let expected = pixels(of: frame).map { client.format.pixel(of: $0) }
+        let plain = pixels(of: frame)
+        if client.format == .rgb888, plain == client.picture.pixels { return 0 }
+        let expected = plain.map { client.format.pixel(of: $0) }
         return zip(expected, client.picture.pixels).reduce(0) { $0 + ($1.0 == $1.1 ? 0 : 1) }
     }
 
@@ -58,7 +72,7 @@ final class ViewBed: Sendable {
         return pixels.map { UInt32(littleEndian: $0) & 0xff_ffff }
     }
 
-    /// Hears until `client` shows `colour` at (`x`, `y`), and so all that was drawn before it.
+    /// Hears until `client` shows `colour` at (`x`, `y`), and so all that was drawn before it, but for the rest of a large change.
     func hear(_ client: RFBClient, until colour: UInt32, x: Int = 0, y: Int = 0, milliseconds: Int64 = 10_000) throws {
         let deadline = Boottime.milliseconds() + milliseconds
         while client.picture.width <= x || client.picture.height <= y

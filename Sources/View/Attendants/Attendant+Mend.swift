@@ -1,0 +1,66 @@
+import CVNCServer
+import Loop
+import Screen
+
+/// What was sent by JPEG is sent again as it is, once it rests.
+///
+/// An attendant reads digits: the picture at rest is exact, at most half a second after its last change on a line that carries it. Fresh
+/// changes always go first, and a line that still has something to carry is left alone.
+extension Attendant {
+    /// With more than so many bytes under way nothing is mended. Bytes.
+    static let quietBytes = 8 << 10
+
+    static func milliseconds() -> Int64 { Boottime.monotonicNanoseconds() / 1_000_000 }
+
+    /// Whether the encoder may use JPEG for this viewer. For 8 bits a pixel it does as well, but viewers do not expect it.
+    /// Source: the community's rfbproto, "Tight encoding": JPEG with 16 or 32 bits alone.
+    func usesJPEG(_ client: Client) -> Bool {
+        client.pointee.preferredEncoding == RFBEncoding.tight && client.pointee.turboQualityLevel != -1
+            && client.pointee.format.bitsPerPixel > 8
+    }
+
+    /// Sends what has rested, if there is nothing else to send: some tiles of it.
+    func mend(_ client: Client) {
+        guard !loss.isEmpty, let frame else { return }
+        let now = Self.milliseconds()
+        guard backlog.unsent + Self.inPair(client.pointee.sock) <= Self.quietBytes else {
+            return loss.postpone(at: now, by: LossMap.retry)
+        }
+        let tiles = loss.rested(at: now) { isRequested($0, client) }
+        guard !tiles.isEmpty else { return loss.postpone(at: now, by: LossMap.rest) }
+        mark(tiles)
+        let region = wanted(client)
+        defer { sraRgnDestroy(region) }
+        guard send(rects(of: region), of: frame, to: client, exactly: true) else {
+            ending = .encoder
+            return
+        }
+        for tile in tiles { loss.mended(tile) }
+        tally.updates += 1
+        tally.mends += 1
+    }
+
+    /// How long there is nothing to mend, in milliseconds; -1: until something else happens.
+    func mendTimeout() -> Int32 {
+        guard let due = loss.due, let client else { return -1 }
+        // Its next request wakes.
+        guard !isEmpty(client.pointee.requestedRegion) || flow.continuous != nil else { return -1 }
+        return Int32(clamping: max(0, due - Self.milliseconds()))
+    }
+
+    /// Notes how `rects` were sent, which lie in `pixels`. What of them may have been a copy of what the viewer had, exact or not, lies
+    /// within `copied`.
+    func note(
+        _ rects: [PixelRect], byJPEG: Bool, besides copied: PixelRect, _ pixels: UnsafeRawPointer, stride: Int
+    ) {
+        guard byJPEG || !loss.isEmpty else { return }
+        let now = Self.milliseconds()
+        for rect in rects {
+            if byJPEG, ColourCount.isMore(than: ColourCount.fewest, in: rect, of: pixels, stride: stride) {
+                loss.lost(rect, at: now)
+            } else if copied.intersection(rect).isEmpty {
+                loss.mended(rect)
+            }
+        }
+    }
+}
