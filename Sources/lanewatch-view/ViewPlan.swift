@@ -157,7 +157,7 @@ struct ViewPlan: Sendable {
             return try CertificateFiles(certificate: certificate, key: key)
         }
         let (files, isNew) = try CertificateFiles.openOrMake(
-            "\(configuration.stateFolder)/view/identity.pem", names: [configuration.identity.lane])
+            "\(folder)/identity.pem", names: [configuration.identity.lane])
         if isNew {
             tell(
                 Notice(

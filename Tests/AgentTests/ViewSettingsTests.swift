@@ -103,7 +103,7 @@ import YAML
     @Test(arguments: [
         ("masks: [{while: basket is open}]", "\"area\""), ("masks: [{area: [1, 2, 3]}]", "[x, y, width, height]"),
         ("masks: [{area: [0, 0, 0, 5]}]", "[x, y, width, height]"), ("masks: [{area: all, style: grey}]", "style"),
-        ("masks: [{area: all, window: x}]", "unknown key"), ("rfb: 5900", "address:port"),
+        ("masks: [{area: all, window: x}]", "needs class=NAME"), ("rfb: 5900", "address:port"),
         ("rfb: nowhere:x", "address:port"), ("certificate: a.pem", "go together"), ("everybody: all", "everybody"),
         ("page: {novc: /x}", "unknown key"), ("page: {frames: [\"https://a.example/x\"]}", "origins"),
         ("page: {frames: [\"https://a.example; script-src *\"]}", "origins"), ("password: {mode: view}", "file"),
@@ -114,5 +114,66 @@ import YAML
         #expect(file.configuration == nil)
         #expect(file.diagnostics.contains { $0.message.contains(words) }, "\(file.diagnostics.map(\.message))")
         #expect(file.diagnostics.allSatisfy { $0.range?.start.line == 7 })
+    }
+
+    @Test func whatIsToldOfSessionsIsRead() throws {
+        let standard = try #require(read("display: \":0\"").configuration?.view)
+        #expect(standard.closeGrace == 10_000 && standard.hooks.open.isEmpty)
+        #expect(standard.notice?.viewed == "This lane is being viewed by an attendant")
+        #expect(standard.control?.path == "/run/lanewatch-view/control.sock" && standard.control?.mode == 0o660)
+        let view = try #require(
+            read(
+                """
+                close_grace: 0s
+                hooks: {open: [/usr/bin/tower, blue light], close: /usr/bin/dark}
+                notice: {viewed: Hello, position: bottom}
+                control: {path: view.sock, mode: "0600", change_users: [anna]}
+                """
+            ).configuration?.view)
+        #expect(view.closeGrace == 0)
+        #expect(view.hooks.open == ["/usr/bin/tower", "blue light"] && view.hooks.close == ["/usr/bin/dark"])
+        #expect(view.notice?.viewed == "Hello" && view.notice?.isAtBottom == true)
+        #expect(view.notice?.controlled == "This lane is being controlled by an attendant")
+        #expect(view.control?.path == "/etc/lanewatch/view.sock" && view.control?.changeUsers == ["anna"])
+        let off = try #require(read("notice: false\ncontrol: false").configuration?.view)
+        #expect(off.notice == nil && off.control == nil)
+    }
+
+    @Test(arguments: [
+        ("hooks: {open: [tower]}", "a hook begins with the whole path of a program, not \"tower\""),
+        ("hooks: {opened: [/bin/true]}", "unknown key \"opened\" in \"hooks\""),
+        ("notice: {position: left}", "\"position\" cannot be \"left\""),
+        ("control: {path: /run/lanewatch/control.sock}", "\"control\" and the agent's \"control\" have the same path"),
+        ("control: {view_users: [anna]}", "unknown key \"view_users\" in \"control\""),
+        ("close_grace: 2d", "close_grace"),
+    ]) func mistakesInItAreSaid(_ text: String, _ words: String) {
+        let file = read(text)
+        #expect(file.configuration == nil)
+        #expect(file.diagnostics.contains { $0.message.contains(words) }, "\(file.diagnostics.map(\.message))")
+    }
+
+    // MARK: Who watches
+
+    @Test func sessionsOnAScreen() throws {
+        let answer = try JSONValue(
+            parsing: """
+                {"ok":true,"store":"0042","lane":"07","now":"2026-11-21T14:15:15.000Z","timezone":"UTC","sessions":[
+                {"session":"5f0c9a1e7d42-3","attendant":"anna","from":"10.1.2.3","mode":"control","way":"token","intervention":"9a03deee",
+                "control":true,"since":"2026-11-21T14:14:14.000Z","forMs":61000,"idleMs":2500,"encrypted":true,"web":true,
+                "encoding":"Tight","bytesIn":100,"bytesOut":312456,"inputs":1234},
+                {"session":"5f0c9a1e7d42-4","attendant":null,"from":"127.0.0.1","mode":"view","way":"none","intervention":null,
+                "control":false,"since":"2026-11-21T14:15:15.000Z","forMs":0,"idleMs":0,"encrypted":false,"web":false,
+                "encoding":null,"bytesIn":0,"bytesOut":0,"inputs":0}]}
+                """)
+        let lines = SessionsText.text(answer, zone: UTC()).split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(
+            lines.map(String.init) == [
+                "SESSION         WHO     FROM       MODE             SINCE                IDLE  PICTURE       SENT  INPUTS  FOR",
+                "5f0c9a1e7d42-3  anna    10.1.2.3   control, has it  14:14:14 (1m1s ago)    2s  Tight, web  312 kB   1 234  9a03deee",
+                "5f0c9a1e7d42-4  (none)  127.0.0.1  view             14:15:15 (now)         0s  -              0 B       0  -",
+                "", "lane 0042/07: 2 sessions", "",
+            ])
+        let nobody = try JSONValue(parsing: "{\"ok\":true,\"store\":\"1\",\"lane\":\"2\",\"sessions\":[]}")
+        #expect(SessionsText.text(nobody, zone: UTC()) == "lane 1/2: nobody watches\n")
     }
 }

@@ -94,6 +94,7 @@ extension Integration {
             private let server: Program
             private(set) var view: Program?
             private let key: String
+            private let display: String
             let hookFile: String
             var socket: String { lane.folder.appending(path: "view.sock").path }
 
@@ -101,6 +102,7 @@ extension Integration {
                 server = try Program(
                     "/usr/bin/Xvfb", ["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"])
                 let number = try #require(server.awaitLine(seconds: 20) { Int($0) != nil }, "\(server.lines)").line
+                display = ":\(number)"
                 let folder = try Places.folder()
                 key = folder.appending(path: "console.key").path
                 let made = try Program.run(Places.lanewatch, ["view", "key", key])
@@ -158,6 +160,18 @@ extension Integration {
                 return viewer
             }
 
+            /// Whether the lane's screen says that it is watched.
+            func hasNotice() throws -> Bool {
+                try Program.run("/usr/bin/xwininfo", ["-display", display, "-root", "-tree"]).output
+                    .contains { $0.contains("\"Lanewatch notice\": (\"notice\" \"Lanewatch\")") }
+            }
+
+            func awaitNotice(_ isThere: Bool) throws {
+                let end = Date(timeIntervalSinceNow: 20)
+                while try hasNotice() != isThere, Date() < end { usleep(50_000) }
+                #expect(try hasNotice() == isThere)
+            }
+
             func view(_ words: String...) throws -> (code: Int32, output: [String]) {
                 try Program.run(
                     Places.lanewatch, ["view"] + words, environment: ["NO_COLOR": "1", "TZ": "UTC"], seconds: 60)
@@ -191,10 +205,12 @@ extension Integration {
             #expect(try stand.view("sessions", "--control", stand.socket).output == ["lane 0042/L07: nobody watches"])
 
             // One comes, takes control, and is ended.
+            try stand.awaitNotice(false)
             let anna = try stand.join("anna", "--mode", "control")
             anna.send("press")
             #expect(anna.awaitLine(seconds: 10) { $0 == "pressed" } != nil)
             _ = try stand.facts(2)
+            try stand.awaitNotice(true)
             let (code, screen) = try stand.view("sessions", "--config", stand.lane.configurationPath)
             #expect(code == 0 && screen[0].hasPrefix("SESSION") && screen.last == "lane 0042/L07: 1 session")
             #expect(
@@ -207,6 +223,7 @@ extension Integration {
             let ended = try stand.view("end", id, "--why", "shift's end", "--control", stand.socket)
             #expect(ended == (0, ["\(id) is ended"]))
             #expect(anna.awaitLine(seconds: 10) { $0 == "out" } != nil)
+            try stand.awaitNotice(false)
             let first = try stand.facts(3)
             #expect(first.map { $0["session"]?.text } == [id, id, id])
             #expect(first[1]["control"]?.text == "taken" && first[2]["cause"]?.text == "ended")
@@ -230,7 +247,15 @@ extension Integration {
             let dora = try stand.join("dora")
             cleo.closeInput()
             #expect(cleo.awaitEnd(seconds: 10) == 0)
-            usleep(300_000)
+            let noted = stand.lane.folder.appending(path: "state/view/audit")
+            let end = Date(timeIntervalSinceNow: 20)
+            var isNoted = false
+            while !isNoted, Date() < end {
+                usleep(10_000)
+                isNoted = try String(contentsOf: noted, encoding: .utf8).split(separator: "\n")
+                    .contains { $0.contains("\"fact\":\"closed\"") && $0.contains("\"attendant\":\"cleo\"") }
+            }
+            #expect(isNoted)
             try stand.killView()
             #expect(dora.awaitEnd(seconds: 10) != nil)
             try stand.lane.start()

@@ -42,7 +42,6 @@ import Synchronization
     /// Who watches.
     public let sessions: SessionBook
     private let trail: AuditTrail?
-    private let hookRunner: HookRunner
     private let control: ViewControl?
     private let notice: X11Notice?
     private let tell: @Sendable (Notice) -> Void
@@ -100,7 +99,6 @@ import Synchronization
         }
         self.trail = trail
         let hookRunner = HookRunner(options.hooks, lane: options.access.lane, tell: tell)
-        self.hookRunner = hookRunner
         var bookOptions = options.sessions
         bookOptions.masks = plan.digest
         let book = SessionBook(reception, hands: hands, trail: trail, options: bookOptions) { fact in
@@ -177,13 +175,15 @@ import Synchronization
         }
     }
 
-    /// Stops and calls `gone`, once, when nobody has been connected for at least `milliseconds`, and at most twice that. For a view that
-    /// its sockets start again: who comes meanwhile waits in their queue.
+    /// Stops and calls `gone`, once, when nobody has been connected for at least `milliseconds`, and at most twice that, and the agent has
+    /// taken the audit. For a view that its sockets start again: who comes meanwhile waits in their queue.
     public func stopWhenDeserted(for milliseconds: Int64, _ gone: @escaping @LoopActor () -> Void) {
         let before = gate.counts.connections
         EventLoop.shared.schedule(inMilliseconds: milliseconds) { [weak self] in
             guard let self else { return }
-            guard gate.counts.open == 0, gate.counts.connections == before else {
+            // The next life may be weeks away: what this one knows of sessions it hands over itself.
+            let isHandedOver = trail.map { $0.counts.held == 0 } ?? true
+            guard gate.counts.open == 0, gate.counts.connections == before, isHandedOver else {
                 return stopWhenDeserted(for: milliseconds, gone)
             }
             stop()
@@ -199,12 +199,14 @@ import Synchronization
         attendants.stop()
         notice?.stop()
         capture.stop()
-        trail?.stop(within: 1500)
-    }
-
-    /// What became of facts for the audit and of hooks, for metrics.
-    public nonisolated var stages: [(name: String, counts: StageCounts)] {
-        [("audit", trail?.counts ?? StageCounts()), ("hooks", hookRunner.counts)]
+        guard let trail else { return }
+        trail.stop(within: 1500)
+        let held = trail.counts.held
+        guard held > 0 else { return }
+        tell(
+            Notice(
+                .warning, "the agent has not taken all of the audit; the next view hands it over",
+                [.init("count", String(held))]))
     }
 
     private static func fields(_ visitor: Visitor) -> [Notice.Field] {

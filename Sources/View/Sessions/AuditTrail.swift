@@ -16,6 +16,9 @@ public final class AuditTrail: Sendable {
     static let factBytes = 1536
     static let patience: Duration = .seconds(5)
     static let retryMilliseconds: Int32 = 1000
+    /// More at a time are handed over one by one: ten a second, of the twenty answers that the agent's socket gives.
+    static let burst = 5
+    static let paceMilliseconds: Int32 = 100
 
     /// Facts: in = out (the agent has it) + dropped (`full`) + held.
     public var counts: StageCounts { state.withLock { $0.counts } }
@@ -179,6 +182,7 @@ public final class AuditTrail: Sendable {
     /// Writes what is left and ends both threads; waits at most `milliseconds` for that. Facts that the agent has not taken by then
     /// are handed over by the next life.
     public func stop(within milliseconds: Int32) {
+        guard !state.withLock({ $0.isOver }) else { return }
         let end = Boottime.milliseconds() + Int64(milliseconds)
         while Boottime.milliseconds() < end, !state.withLock({ $0.waiting.isEmpty || $0.courierFault != nil }) {
             _ = poll(nil, 0, 10)
@@ -240,9 +244,13 @@ public final class AuditTrail: Sendable {
                 do throws(LineClientError) {
                     var client = try LineClient(path: agent, timeout: Self.patience)
                     var next: AuditFile.Line? = first
+                    var handed = 0
                     while let line = next {
                         try Self.hand(line, &client, agent)
+                        handed += 1
                         next = settle(line)
+                        // The agent answers so many a second, and the masks' states go the same way.
+                        if handed > Self.burst, next != nil { _ = poll(nil, 0, Self.paceMilliseconds) }
                     }
                 } catch {
                     let isNew = state.withLock { state in

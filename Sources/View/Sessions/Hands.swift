@@ -56,33 +56,42 @@ public final class Hands: Sendable {
         }
     }
 
+    /// What one attendant's hands did; on its own thread.
+    ///
+    /// An X server that is frozen holds up whoever plays, for half a second: so nothing is played under the lock.
     public func take(_ id: AttendantID, _ event: InputEvent) {
         guard let make else { return }
-        let told: (() -> Void)? = state.withLock { state in
-            guard state.played[id] != nil else { return nil }
-            let verdict = state.right.judge(id, event, now: now(), mayTake: state.mayTake)
-            var turn: Turn?
-            switch verdict {
-            case .idle: return nil
+        let deed: (hand: any LaneHand, former: (any LaneHand)?, turn: Turn?)?
+        let refused: Turn?
+        let told: @Sendable (Turn) -> Void
+        (deed, refused, told) = state.withLock { state in
+            guard state.played[id] != nil else { return (nil, nil, state.told) }
+            switch state.right.judge(id, event, now: now(), mayTake: state.mayTake) {
+            case .idle: return (nil, nil, state.told)
             case .refused(let other, let isNew):
-                guard isNew else { return nil }
-                turn = Turn(attendant: id, isTaken: false, other: other)
-            case .mine, .taken:
-                if case .taken(let other) = verdict {
-                    turn = Turn(attendant: id, isTaken: true, other: other)
-                    // What it holds it would hold for ever: its releases are not heard any more.
-                    if let other { state.hands.removeValue(forKey: other)?.end() }
-                }
-                let hand = state.hands[id] ?? make()
-                state.hands[id] = hand
-                state.played[id, default: 0] += 1
-                hand.play(event)
+                return (nil, isNew ? Turn(attendant: id, isTaken: false, other: other) : nil, state.told)
+            case .mine: return ((Self.hand(of: id, &state, make), nil, nil), nil, state.told)
+            case .taken(let other):
+                let turn = Turn(attendant: id, isTaken: true, other: other)
+                // What it holds it would hold for ever: its releases are not heard any more.
+                let former = other.flatMap { state.hands.removeValue(forKey: $0) }
+                return ((Self.hand(of: id, &state, make), former, turn), nil, state.told)
             }
-            guard let turn else { return nil }
-            let told = state.told
-            return { told(turn) }
         }
-        told?()
+        if let deed {
+            deed.former?.end()
+            deed.hand.play(event)
+        }
+        if let turn = deed?.turn ?? refused { told(turn) }
+    }
+
+    private static func hand(
+        of id: AttendantID, _ state: inout State, _ make: @Sendable () -> any LaneHand
+    ) -> any LaneHand {
+        let hand = state.hands[id] ?? make()
+        state.hands[id] = hand
+        state.played[id, default: 0] += 1
+        return hand
     }
 
     /// Who has control now.
@@ -91,24 +100,26 @@ public final class Hands: Sendable {
     /// Its session begins.
     func enter(_ id: AttendantID) { state.withLock { $0.played[id] = 0 } }
 
-    /// Its thread has ended: what it holds is let go.
-    public func end(_ id: AttendantID) { release(id)?.end() }
-
-    /// Its session is over: nothing more of it goes to the lane.
-    /// - Returns: how many of its events did.
+    /// Its session is over: nothing more of it goes to the lane. What it holds is let go when its thread ends, which does not wait for
+    /// the gate.
+    /// - Returns: how many of its events went to the lane.
     @discardableResult
     func leave(_ id: AttendantID) -> Int64 {
-        release(id)?.end()
-        return state.withLock { $0.played.removeValue(forKey: id) ?? 0 }
+        state.withLock { state in
+            state.right.leave(id)
+            return state.played.removeValue(forKey: id) ?? 0
+        }
+    }
+
+    /// Its thread has ended: what it holds is let go.
+    public func end(_ id: AttendantID) {
+        let hand = state.withLock { state in
+            state.right.leave(id)
+            return state.hands.removeValue(forKey: id)
+        }
+        hand?.end()
     }
 
     /// How many of its events went to the lane so far.
     func played(_ id: AttendantID) -> Int64 { state.withLock { $0.played[id] ?? 0 } }
-
-    private func release(_ id: AttendantID) -> (any LaneHand)? {
-        state.withLock { state in
-            state.right.leave(id)
-            return state.hands.removeValue(forKey: id)
-        }
-    }
 }

@@ -142,10 +142,6 @@ public final class HookRunner: Sendable {
             } else {
                 (nil, "")
             }
-        state.withLock { state in
-            state.counts.held -= 1
-            if let word { state.counts.drop(word) } else { state.counts.out += 1 }
-        }
         var fields: [Notice.Field] = [.init("hook", job.name), .init("program", job.words[0])]
         if !outcome.output.isEmpty {
             let said = String(decoding: outcome.output, as: UTF8.self)
@@ -155,6 +151,10 @@ public final class HookRunner: Sendable {
             tell(Notice(.warning, "a hook failed", fields + [.init("reason", text)]))
         } else if !outcome.output.isEmpty {
             tell(Notice(.info, "a hook said something", fields))
+        }
+        state.withLock { state in
+            state.counts.held -= 1
+            if let word { state.counts.drop(word) } else { state.counts.out += 1 }
         }
     }
 

@@ -86,9 +86,9 @@ import Synchronization
     public func expect(_ visitor: Visitor, ready: @escaping @LoopActor (ReceptionFault?) -> Void) {
         let grant = visitor.grant
         let facts = ViewFact.Session(
-            id: "\(life)-\(visitor.id)", attendant: grant.attendant.isEmpty ? nil : grant.attendant,
-            way: grant.way.rawValue, mode: grant.mode.name, intervention: grant.intervention, from: visitor.address,
-            masks: options.masks)
+            id: "\(life)-\(visitor.id)", attendant: Self.bounded(grant.attendant), way: grant.way.rawValue,
+            mode: grant.mode.name, intervention: grant.intervention.flatMap { Self.bounded($0) },
+            from: Self.bounded(visitor.address) ?? "unknown", masks: options.masks)
         let session = Session(
             facts: facts, visitor: visitor, began: Boottime.milliseconds(),
             since: WallInstant(milliseconds: Boottime.wallMilliseconds()))
@@ -101,6 +101,13 @@ import Synchronization
                 ready(isKept ? nil : ReceptionFault(trail.fault ?? "what is seen cannot be noted on this lane"))
             }
         }
+    }
+
+    /// As a fact takes it: a line of 64 bytes at most; nil where nothing is left.
+    private static func bounded(_ text: String, _ most: Int = 64) -> String? {
+        var kept = String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }))
+        while kept.utf8.count > most { kept.removeLast() }
+        return kept.isEmpty ? nil : kept
     }
 
     public func admit(_ visitor: Visitor) throws(ReceptionFault) -> InnerLink {
@@ -127,12 +134,13 @@ import Synchronization
             left.append((attendant, session.facts))
             if left.count > 16 { left.removeFirst() }
         }
-        tell(
-            session.facts,
-            .closed(
-                .init(
-                    cause: session.ending?.cause ?? end.rawValue, why: session.ending?.why, by: session.ending?.by,
-                    durationMilliseconds: max(0, Boottime.milliseconds() - session.began), inputs: inputs)))
+        let ending = ViewFact.Ending(
+            cause: session.ending?.cause ?? end.rawValue, why: session.ending?.why, by: session.ending?.by,
+            durationMilliseconds: max(0, Boottime.milliseconds() - session.began), inputs: inputs)
+        let fact = keep(session.facts, .closed(ending))
+        // Of one that saw nothing, the audit alone has heard.
+        guard session.attendant != nil else { return }
+        told(fact)
         count()
     }
 
@@ -140,16 +148,16 @@ import Synchronization
 
     public func hear(_ visitor: Visitor, _ text: [UInt8]) { attendants.hear(visitor, text) }
 
-    private func tell(_ facts: ViewFact.Session, _ kind: ViewFact.Kind) {
+    private func keep(_ facts: ViewFact.Session, _ kind: ViewFact.Kind) -> ViewFact {
         let fact = ViewFact(facts, at: WallInstant(milliseconds: Boottime.wallMilliseconds()), kind)
         trail?.keep(fact)
-        told(fact)
+        return fact
     }
 
     private func didTurn(_ turn: Hands.Turn) {
         guard let facts = facts(of: turn.attendant) else { return }
         let other = turn.other.flatMap { self.facts(of: $0)?.id }
-        tell(facts, .control(turn.isTaken ? .taken : .refused, other: other))
+        told(keep(facts, .control(turn.isTaken ? .taken : .refused, other: other)))
         count()
     }
 
@@ -174,7 +182,7 @@ import Synchronization
         guard let found else {
             throw ReceptionFault("no session \"\(id.prefix(64))\"; \"lanewatch view sessions\" lists them")
         }
-        sessions[found.visitor.id]?.ending = (cause, why, user)
+        sessions[found.visitor.id]?.ending = (cause, why.flatMap { Self.bounded($0, 500) }, user)
         endAtGate(found.visitor.id)
         return found.facts.id
     }

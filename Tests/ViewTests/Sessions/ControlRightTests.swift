@@ -1,3 +1,4 @@
+import Loop
 import Screen
 import Synchronization
 import Testing
@@ -85,11 +86,43 @@ import Testing
                 .init(attendant: bert, isTaken: true, other: anna),
             ])
         #expect(hands.holder == bert && hands.played(anna) == 1)
-        #expect(hands.leave(bert) == 1 && hands.holder == nil && made.all[1].ended.value == 1)
+        #expect(hands.leave(bert) == 1 && hands.holder == nil)
         // It has left: nothing of it is heard any more, whatever still comes.
         hands.take(bert, click)
         hands.end(bert)
-        #expect(made.all.count == 2 && hands.holder == nil)
+        #expect(made.all.count == 2 && hands.holder == nil && made.all[1].ended.value == 1)
+        #expect(made.all[1].events.all == [click])
         #expect(hands.leave(anna) == 1)
+    }
+
+    private final class StuckHand: LaneHand {
+        let isPlaying = Semaphore()
+        let goesOn = Semaphore()
+        func play(_ event: InputEvent) {
+            isPlaying.signal()
+            goesOn.wait()
+        }
+        func end() { goesOn.wait() }
+    }
+
+    /// An X server that is frozen holds up the one who types, and neither the gate nor another attendant.
+    @Test(.timeLimit(.minutes(1))) func aFrozenScreenHoldsUpNobodyElse() {
+        let stuck = StuckHand()
+        let hands = Hands(now: { 0 }) { stuck }
+        hands.enter(anna)
+        hands.enter(bert)
+        let done = Semaphore()
+        startThread(name: "anna") { [anna, press] in
+            hands.take(anna, press)
+            hands.end(anna)
+            done.signal()
+        }
+        stuck.isPlaying.wait()
+        // What the loop's thread asks, and what it does with the one who is stuck; another's press.
+        #expect(hands.holder == anna && hands.played(anna) == 1)
+        hands.take(bert, press)
+        #expect(hands.leave(anna) == 1)
+        for _ in 0..<2 { stuck.goesOn.signal() }
+        done.wait()
     }
 }

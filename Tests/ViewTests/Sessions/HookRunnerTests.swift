@@ -75,7 +75,7 @@ import Testing
     @Test func oneThatHangsIsEndedWithAllThatItStarted() throws {
         let mark = "\(folder.path)/child"
         let runner = runner(
-            .init(open: [try program("sleep 600 & echo $! > \(mark).new; mv \(mark).new \(mark); wait")]), seconds: 1)
+            .init(open: [try program("sleep 600 & echo $! > \(mark).new; mv \(mark).new \(mark); wait")]), seconds: 3)
         runner.run(fact(opening))
         try awaitTrue(seconds: 30) { runner.counts.dropped["late"] == 1 }
         let text = try String(contentsOfFile: mark, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)

@@ -185,7 +185,7 @@ final class SessionBed: Sendable {
 
     @Test func aSessionEndsSomeTimeAfterItsIntervention() async throws {
         var options = SessionBook.Options()
-        options.closeGraceSeconds = 0.3
+        options.closeGraceSeconds = 1
         let bed = try await SessionBed(options: options)
         let bound = try bed.join("anna", intervention: "i-1")
         let other = try bed.join("bert", intervention: "i-2")
@@ -194,17 +194,17 @@ final class SessionBed: Sendable {
         // Not known, and open: nobody ends.
         await follow(nil)
         await follow(["i-1", "i-2"])
-        try await Task.sleep(for: .milliseconds(600))
+        try await Task.sleep(for: .milliseconds(1500))
         #expect(await bed.lines.count == 3)
         // It closes and comes back within the time: nobody ends.
         await follow(["i-2"])
         await follow(["i-1", "i-2"])
-        try await Task.sleep(for: .milliseconds(600))
+        try await Task.sleep(for: .milliseconds(1500))
         #expect(await bed.lines.count == 3)
         await follow(["i-2"])
         // The agent goes away meanwhile: it is not known whether it is closed.
         await follow(nil)
-        try await Task.sleep(for: .milliseconds(600))
+        try await Task.sleep(for: .milliseconds(1500))
         #expect(await bed.lines.count == 3)
         await follow(["i-2"])
         guard case .closed(let ending) = try await bed.kept(4)[3].kind else { throw Failure() }
