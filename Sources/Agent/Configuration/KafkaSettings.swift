@@ -125,20 +125,3 @@ extension KafkaSettings {
         try SecretFile.read(.file(path), for: key).value
     }
 }
-
-/// What changes when a file is written anew.
-private struct FileMark: Hashable {
-    var inode: UInt64 = 0
-    var size = 0
-    var seconds = 0
-    var nanoseconds = 0
-
-    init(_ path: String) {
-        var facts = stat()
-        guard stat(path, &facts) == 0 else { return }
-        inode = UInt64(facts.st_ino)
-        size = Int(facts.st_size)
-        seconds = facts.st_mtim.tv_sec
-        nanoseconds = facts.st_mtim.tv_nsec
-    }
-}

@@ -84,22 +84,6 @@ public struct CertificateFiles: Sendable {
     }
 }
 
-/// What tells that a file is another than before. Source: stat(2).
-private struct FileMark: Equatable, Sendable {
-    var inode: UInt64 = 0
-    var bytes: Int64 = -1
-    var changed: Int64 = 0
-
-    init(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return }
-        inode = UInt64(status.st_ino)
-        bytes = Int64(status.st_size)
-        // Of the inode, so that a file with an old date that is put in its place counts too.
-        changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
-    }
-}
-
 /// Small files with secrets in them.
 public enum PrivateFile {
     /// All of a file of at most 64 KiB.
