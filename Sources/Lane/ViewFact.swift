@@ -170,7 +170,8 @@ public struct ViewFact: Hashable, Sendable {
         }
         self.at = at
         let masks = try text("masks", 71)
-        guard masks.hasPrefix("sha256:"), masks.utf8.dropFirst(7).allSatisfy({ Self.isHex($0) }) else {
+        guard masks.hasPrefix("sha256:"), masks.utf8.count == 71, masks.utf8.dropFirst(7).allSatisfy({ Self.isHex($0) })
+        else {
             throw ViewFactFault("\"masks\" is a digest: sha256:…")
         }
         session = Session(
@@ -188,7 +189,10 @@ public struct ViewFact: Hashable, Sendable {
             guard cause.utf8.allSatisfy({ ($0 >= 97 && $0 <= 122) || $0 == 95 }) else {
                 throw ViewFactFault("\"cause\" is a word of small letters and _")
             }
-            let by = try count("by").map { UInt32(truncatingIfNeeded: $0) }
+            let by = try count("by").map { (number) throws(ViewFactFault) in
+                guard let user = UInt32(exactly: number) else { throw ViewFactFault("\"by\" is a user's number") }
+                return user
+            }
             kind = .closed(
                 Ending(
                     cause: cause, why: try orNull("why", 500), by: by, durationMilliseconds: try count("durationMs"),

@@ -143,6 +143,7 @@ import Testing
         ("\"from\":\"10.1.2.3\"", "\"from\":\"\"", "\"from\" is a text of 1 to 64 bytes"),
         ("\"attendant\":\"anna\"", "\"attendant\":\"an\\nna\"", "\"attendant\" is a text of 1 to 64 bytes"),
         ("\"masks\":\"sha256:", "\"masks\":\"md5:", "\"masks\" is a digest"),
+        ("aaaaaaaa\"", "aaaaaaa\"", "\"masks\" is a digest"),
         ("\"web\":false", "\"web\":false,\"keys\":\"secret\"", "\"view\" has no \"keys\""),
         ("\"at\":\"20", "\"at\":\"x", "\"at\" is a time"),
     ]) func whatIsNoFactIsSaidSo(_ from: String, _ to: String, _ words: String) throws {
