@@ -124,6 +124,8 @@ class Agent:
         self.open = []
         self.is_over = False
         self.peers = []
+        # Who follows, and what revision each has said that it knows.
+        self.known = {}
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen(8)
@@ -141,8 +143,12 @@ class Agent:
     def serve(self, peer):
         try:
             for line in peer.makefile("rb"):
-                after = json.loads(line).get("after", 0)
+                asked = json.loads(line)
+                after = asked.get("after", 0)
                 with self.lock:
+                    if asked.get("do") == "follow":
+                        self.known[peer] = after
+                        self.lock.notify_all()
                     self.lock.wait_for(lambda: self.revision != after or self.is_over, 1.0)
                     if self.is_over:
                         return
@@ -151,7 +157,15 @@ class Agent:
         except OSError:
             pass
         finally:
+            with self.lock:
+                self.known.pop(peer, None)
+                self.lock.notify_all()
             peer.close()
+
+    def followers(self):
+        """How many have said that they know what is so now."""
+        with self.lock:
+            return sum(known == self.revision for known in self.known.values())
 
     def say(self, states=None, raised=None):
         with self.lock:
@@ -159,6 +173,8 @@ class Agent:
             self.open = raised if raised is not None else self.open
             self.revision += 1
             self.lock.notify_all()
+            if not self.lock.wait_for(lambda: all(known == self.revision for known in self.known.values()), 10):
+                raise Fault("a view did not take what the agent said")
 
     def end(self):
         with self.lock:
@@ -278,7 +294,8 @@ class View:
         lane.count += 1
         self.folder = lane.folder / f"view-{lane.count}"
         self.folder.mkdir()
-        settings = {"display": lane.screen.display, "rfb": "127.0.0.1:0", "https": "127.0.0.1:0", **view}
+        # The notice would come to the screen between what is expected and what is seen.
+        settings = {"display": lane.screen.display, "rfb": "127.0.0.1:0", "https": "127.0.0.1:0", "notice": False, **view}
         # JSON is YAML, too.
         text = json.dumps({
             "format": 1, "store": STORE, "lane": LANE, "rules": str(lane.folder / "lane.yaml"),
@@ -289,7 +306,10 @@ class View:
         self.child = Child(
             [BUILT / "lanewatch-view", "--config", self.folder / "lanewatch.yaml"], log=self.folder / "log",
             env=lane.screen.environment)
+        before = lane.agent.followers()
         opened = until("the view is open", self.opened)
+        # Until then all is black, and rightly so.
+        until("the view knows the lane's state", lambda: lane.agent.followers() > before)
         self.rfb = int(opened["rfb"].rsplit(":", 1)[1]) if "rfb" in opened else None
         self.https = int(opened["https"].rsplit(":", 1)[1]) if "https" in opened else None
 

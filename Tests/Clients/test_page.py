@@ -234,6 +234,26 @@ class Tests:
         self.lane.agent.say(raised=[])
         return page
 
+    def test_control_is_one_attendants(self):
+        anna = self.join(self.browser.page(), attendant="anna", mode="control")
+        bert = self.join(self.browser.page(), attendant="bert", mode="control")
+        anna.click("control")
+        anna.says("mode", "In control")
+        bert.says("others", "anna (in control)")
+        bert.click("control")
+        bert.says("link-text", "Control was not given")
+        self.expect(bert.text("mode") == "Viewing", "bert goes on watching")
+        self.keep(bert, "control-denied")
+        # Given back, another has it at once.
+        anna.click("control")
+        anna.says("mode", "Viewing")
+        bert.click("control")
+        bert.says("mode", "In control")
+        anna.says("others", "bert (in control)")
+        bert.click("leave")
+        until("bert is gone", lambda: anna.text("others") == "")
+        return anna
+
     # MARK: What goes wrong later
 
     def test_reconnects(self):

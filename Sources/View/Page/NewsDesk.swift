@@ -40,8 +40,7 @@ import Screen
     // MARK: What happens
 
     public func came(_ visitor: Visitor, now: WallInstant = WallInstant(milliseconds: Boottime.wallMilliseconds())) {
-        let controls = visitor.grant.mode == .control && !visitor.isPage
-        guests[visitor.id] = Guest(visitor: visitor, since: now, controls: controls)
+        guests[visitor.id] = Guest(visitor: visitor, since: now, controls: false)
     }
 
     public func entered(_ visitor: Visitor) {
@@ -66,6 +65,13 @@ import Screen
 
     /// The screen came or went.
     public func look() { tellAll() }
+
+    /// Control changed hands. A page that asked for it knows already.
+    public func turned(to taker: Visitor?, from loser: Visitor?) {
+        if let loser { guests[loser.id]?.controls = false }
+        if let taker, !taker.isPage { guests[taker.id]?.controls = true }
+        tellAll()
+    }
 
     /// A page says something: `{"do":"control","on":true}`. What is not understood is nothing.
     public func said(_ visitor: Visitor, _ text: [UInt8]) {

@@ -131,7 +131,8 @@ import Synchronization
                 tell(Notice(.warning, "the gate: \(remark.message)", fields))
             })
         self.gate = gate
-        desk.setControls = { [weak reception] visitor, isOn in reception?.setControls(isOn, of: visitor) ?? false }
+        desk.setControls = { [weak book] visitor, isOn in book?.setControls(isOn, of: visitor) ?? false }
+        book.turned = { taker, loser in desk.turned(to: taker, from: loser) }
         desk.send = { [weak gate] id, news in gate?.tell(id, news: news) }
         control = options.socket.map { socket in
             ViewControl(

@@ -85,6 +85,43 @@ public final class Hands: Sendable {
         if let turn = deed?.turn ?? refused { told(turn) }
     }
 
+    /// Asks for control without touching anything, as a press would: whether it has it now. Any thread: it plays nothing.
+    func claim(_ id: AttendantID) -> Bool {
+        guard make != nil else { return false }
+        let (isGranted, former, turn, told) = state.withLock {
+            state -> (Bool, (any LaneHand)?, Turn?, @Sendable (Turn) -> Void) in
+            guard state.played[id] != nil else { return (false, nil, nil, state.told) }
+            let press = InputEvent.pointer(x: 0, y: 0, buttons: 1)
+            switch state.right.judge(id, press, now: now(), mayTake: state.mayTake) {
+            case .mine: return (true, nil, nil, state.told)
+            case .idle: return (false, nil, nil, state.told)
+            case .refused(let other, let isNew):
+                return (false, nil, isNew ? Turn(attendant: id, isTaken: false, other: other) : nil, state.told)
+            case .taken(let other):
+                let former = other.flatMap { state.hands.removeValue(forKey: $0) }
+                return (true, former, Turn(attendant: id, isTaken: true, other: other), state.told)
+            }
+        }
+        Self.letGo(former)
+        if let turn { told(turn) }
+        return isGranted
+    }
+
+    /// Control is given back: another may have it at once. What is held is let go. Any thread.
+    func giveBack(_ id: AttendantID) {
+        let hand = state.withLock { state in
+            state.right.leave(id)
+            return state.hands.removeValue(forKey: id)
+        }
+        Self.letGo(hand)
+    }
+
+    /// On a thread of its own: the X server may hold it up.
+    private static func letGo(_ hand: (any LaneHand)?) {
+        guard let hand else { return }
+        startThread(name: "letting go") { hand.end() }
+    }
+
     private static func hand(
         of id: AttendantID, _ state: inout State, _ make: @Sendable () -> any LaneHand
     ) -> any LaneHand {

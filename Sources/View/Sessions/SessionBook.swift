@@ -54,6 +54,8 @@ import Synchronization
     private nonisolated let life: String
     /// Ends a visitor's session at the gate.
     var endAtGate: @LoopActor (UInt64) -> Void = { _ in }
+    /// Control has changed hands; nil for who is gone already.
+    var turned: @LoopActor (_ taker: Visitor?, _ loser: Visitor?) -> Void = { _, _ in }
     /// How many there are, and whether one has control: with each change.
     var watched: @LoopActor (_ count: Int, _ isControlled: Bool) -> Void = { _, _ in }
 
@@ -148,6 +150,20 @@ import Synchronization
 
     public func hear(_ visitor: Visitor, _ text: [UInt8]) { attendants.hear(visitor, text) }
 
+    /// A page asks for the lane's keys and pointer, as a press does elsewhere, or gives them back: then another may have them at once.
+    /// - Returns: whether it is so now.
+    func setControls(_ isOn: Bool, of visitor: Visitor) -> Bool {
+        guard let attendant = sessions[visitor.id]?.attendant else { return false }
+        guard isOn else {
+            _ = attendants.setControls(false, of: visitor)
+            hands.giveBack(attendant)
+            count()
+            return true
+        }
+        guard visitor.grant.mode == .control, hands.claim(attendant) else { return false }
+        return attendants.setControls(true, of: visitor)
+    }
+
     private func keep(_ facts: ViewFact.Session, _ kind: ViewFact.Kind) -> ViewFact {
         let fact = ViewFact(facts, at: WallInstant(milliseconds: Boottime.wallMilliseconds()), kind)
         trail?.keep(fact)
@@ -158,12 +174,21 @@ import Synchronization
         guard let facts = facts(of: turn.attendant) else { return }
         let other = turn.other.flatMap { self.facts(of: $0)?.id }
         told(keep(facts, .control(turn.isTaken ? .taken : .refused, other: other)))
+        if turn.isTaken {
+            let loser = turn.other.flatMap { visitor(of: $0) }
+            if let loser, loser.isPage { _ = attendants.setControls(false, of: loser) }
+            turned(visitor(of: turn.attendant), loser)
+        }
         count()
     }
 
     /// Also of one that has just left: a press and a goodbye come in one packet.
     private func facts(of attendant: AttendantID) -> ViewFact.Session? {
         sessions.values.first { $0.attendant == attendant }?.facts ?? left.first { $0.attendant == attendant }?.facts
+    }
+
+    private func visitor(of attendant: AttendantID) -> Visitor? {
+        sessions.values.first { $0.attendant == attendant }?.visitor
     }
 
     private func count() {

@@ -84,6 +84,7 @@ import Testing
             bed.desk.came(one)
             bed.desk.entered(one)
         }
+        bed.desk.turned(to: bert, from: nil)
         let told = bed.take()
         #expect(told.allSatisfy { $0.to == 1 })
         let others = try #require(told.last?.news["others"] as? [[String: Any]])
@@ -111,6 +112,10 @@ import Testing
         #expect(bed.asked.last?.1 == true && bed.take().last?.news["mode"] as? String == "control")
         say("{\"do\":\"control\",\"on\":false}")
         #expect(bed.asked.last?.1 == false && bed.take().last?.news["mode"] as? String == "view")
+        say("{\"do\":\"control\",\"on\":true}")
+        _ = bed.take()
+        bed.desk.turned(to: bed.visitor(2, "bert", .control), from: anna)
+        #expect(bed.take().last?.news["mode"] as? String == "view", "another took it")
         bed.grants = false
         say("{\"do\":\"control\",\"on\":true}")
         let denied = try #require(bed.take().last?.news)

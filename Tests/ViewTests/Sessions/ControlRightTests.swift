@@ -95,6 +95,29 @@ import Testing
         #expect(hands.leave(anna) == 1)
     }
 
+    /// As a page does by its button: nothing is touched by that.
+    @Test func whoAsksHasControlAndWhoGivesItBackLeavesItToAnother() throws {
+        let made = Collected<Hand>()
+        let turns = Collected<Hands.Turn>()
+        let hands = Hands(now: { 0 }) {
+            let hand = Hand()
+            made.add(hand)
+            return hand
+        }
+        hands.follow(mayTake: { true }, told: { turns.add($0) })
+        #expect(!hands.claim(anna), "one that was never let in")
+        hands.enter(anna)
+        hands.enter(bert)
+        #expect(hands.claim(anna) && hands.claim(anna) && !hands.claim(bert) && hands.holder == anna)
+        #expect(made.all.isEmpty && hands.played(anna) == 0)
+        hands.take(anna, press)
+        hands.giveBack(anna)
+        try awaitTrue(seconds: 10) { made.all[0].ended.value == 1 }
+        #expect(hands.holder == nil && hands.claim(bert) && hands.holder == bert)
+        #expect(turns.all.map(\.isTaken) == [true, false, true])
+        #expect(!Hands(make: nil).claim(anna))
+    }
+
     private final class StuckHand: LaneHand {
         let isPlaying = Semaphore()
         let goesOn = Semaphore()
