@@ -38,6 +38,7 @@ extension Attendant {
         // A size that changed and changed back is pending in the library all the same, and would be sent instead of pixels.
         let isPending = client.pointee.useNewFBSize != 0 && client.pointee.newFBSizePending != 0
         if knownSize != frame?.size || isPending { return tellSize(client) }
+        if mendOverdue(client) { return }
         let rest = holdBack(client)
         defer { bringBack(rest, client) }
         let region = wanted(client)
@@ -107,7 +108,7 @@ extension Attendant {
         return region
     }
 
-    private func bringBack(_ rest: OpaquePointer?, _ client: Client) {
+    func bringBack(_ rest: OpaquePointer?, _ client: Client) {
         guard let rest else { return }
         sraRgnOr(client.pointee.modifiedRegion, rest)
         sraRgnDestroy(rest)
