@@ -9,6 +9,9 @@ import Screen
 extension Attendant {
     /// With more than so many bytes under way nothing is mended. Bytes.
     static let quietBytes = 8 << 10
+    /// What has rested and found no quiet moment for so long gets a turn, as often as that. Milliseconds.
+    static let overdue: Int64 = 150
+    static let betweenTurns: Int64 = 60
 
     static func milliseconds() -> Int64 { Boottime.monotonicNanoseconds() / 1_000_000 }
 
@@ -21,13 +24,33 @@ extension Attendant {
 
     /// Sends what has rested, if there is nothing else to send: some tiles of it.
     func mend(_ client: Client) {
-        guard !loss.isEmpty, let frame else { return }
         let now = Self.milliseconds()
+        // Before it is due nothing is put off, or it never would be.
+        guard let frame, let due = loss.due, due <= now else { return }
         guard backlog.unsent + Self.inPair(client.pointee.sock) <= Self.quietBytes else {
             return loss.postpone(at: now, by: LossMap.retry)
         }
         let tiles = loss.rested(at: now) { isRequested($0, client) }
         guard !tiles.isEmpty else { return loss.postpone(at: now, by: LossMap.rest) }
+        mend(tiles, of: frame, client, at: now)
+    }
+
+    /// What rests beside something that never does, as a video that is larger than the line, gets a turn all the same: one in a while.
+    /// - Returns: whether it had one, and the viewer's request is answered.
+    func mendOverdue(_ client: Client) -> Bool {
+        guard !loss.isEmpty, !wantsAll, let frame, isEmpty(client.pointee.copyRegion) else { return false }
+        let now = Self.milliseconds()
+        guard let due = loss.due, due + Self.overdue <= now, lastMend + Self.betweenTurns <= now else { return false }
+        let tiles = loss.rested(at: now) { isRequested($0, client) }
+        guard !tiles.isEmpty else { return false }
+        let fresh = sraRgnCreateRgn(client.pointee.modifiedRegion)
+        defer { bringBack(fresh, client) }
+        sraRgnMakeEmpty(client.pointee.modifiedRegion)
+        mend(tiles, of: frame, client, at: now)
+        return true
+    }
+
+    private func mend(_ tiles: [PixelRect], of frame: MaskedFrame, _ client: Client, at now: Int64) {
         mark(tiles)
         let region = wanted(client)
         defer { sraRgnDestroy(region) }
@@ -36,6 +59,7 @@ extension Attendant {
             return
         }
         for tile in tiles { loss.mended(tile) }
+        lastMend = now
         tally.updates += 1
         tally.mends += 1
     }

@@ -16,12 +16,11 @@ extension Attendant {
     static let mostRects = 400
 
     /// Pixels of one update that answers for changes: some 4 ms of encoding at worst on a small machine. Without loss zlib works on each
-    /// pixel; JPEG and plain pixels are faster.
+    /// pixel; JPEG and plain pixels are ten times as fast.
     func mostPixels(_ client: Client) -> Int {
-        switch client.pointee.preferredEncoding {
-        case RFBEncoding.raw, RFBEncoding.hextile: 512 << 10
-        default: usesJPEG(client) ? 256 << 10 : 64 << 10
-        }
+        let encoding = client.pointee.preferredEncoding
+        let isCheap = encoding == RFBEncoding.raw || encoding == RFBEncoding.hextile || usesJPEG(client)
+        return isCheap ? 512 << 10 : 64 << 10
     }
 
     /// Sends an update, if the viewer has asked for one, there is something to send, and the gate has room.
@@ -38,6 +37,7 @@ extension Attendant {
         // A size that changed and changed back is pending in the library all the same, and would be sent instead of pixels.
         let isPending = client.pointee.useNewFBSize != 0 && client.pointee.newFBSizePending != 0
         if knownSize != frame?.size || isPending { return tellSize(client) }
+        if mendOverdue(client) { return }
         let rest = holdBack(client)
         defer { bringBack(rest, client) }
         let region = wanted(client)
@@ -107,7 +107,7 @@ extension Attendant {
         return region
     }
 
-    private func bringBack(_ rest: OpaquePointer?, _ client: Client) {
+    func bringBack(_ rest: OpaquePointer?, _ client: Client) {
         guard let rest else { return }
         sraRgnOr(client.pointee.modifiedRegion, rest)
         sraRgnDestroy(rest)

@@ -66,6 +66,7 @@ public final class Attendant: @unchecked Sendable {
     var flow = Flow()
     var slices = Slices()
     var loss = LossMap()
+    var lastMend: Int64 = 0
     /// The viewer has asked for a picture, whether it has changed or not, and has it not yet.
     var wantsAll = false
     var ending: AttendantEnding?

@@ -26,6 +26,9 @@ final class ScreenPool: Sendable {
         signal(SIGPIPE, SIG_IGN)
         // Each thread would get an arena of its own, which keeps what the encoders gave back. Source: mallopt(3), M_ARENA_MAX.
         mallopt(-8, 2)
+        // A picture that waited for a viewer is given back to the system when it is gone. Left alone, the allocator takes a large piece that
+        // was freed for a habit, and keeps such memory from then on. Source: mallopt(3), M_MMAP_THRESHOLD.
+        mallopt(-3, 256 << 10)
         // Names and addresses of viewers are none of its log's business; what is worth telling is told by us.
         rfbLogEnable(0)
         FlowExtension.register()
