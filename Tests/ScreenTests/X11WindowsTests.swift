@@ -134,9 +134,11 @@ import Testing
         }
     }
 
-    private func capture(_ screen: X11Screen, _ plan: MaskPlan) throws -> Capture {
+    private func capture(
+        _ screen: X11Screen, _ plan: MaskPlan, masked: @escaping @Sendable () -> Void = {}
+    ) throws -> Capture {
         let windows = plan.windows
-        return try Capture(mask: plan.mask([:])) { () throws(ScreenError) in
+        return try Capture(mask: plan.mask([:]), masked: masked) { () throws(ScreenError) in
             try X11Source(screen, following: windows)
         }
     }
@@ -256,7 +258,8 @@ import Testing
             XCB_CW_OVERRIDE_REDIRECT.rawValue, [1])
         xcb_map_window(painter.raw, below)
         paint(painter)
-        let capture = try capture(bed.screen, plan(Self.pinEntry))
+        let told = Told()
+        let capture = try capture(bed.screen, plan(Self.pinEntry)) { told.count.withLock { $0 += 1 } }
         defer { capture.stop() }
         let mailbox = try Mailbox()
         #expect(capture.watch(mailbox))
@@ -275,5 +278,11 @@ import Testing
             try settle("the end of its mask") { capture.mask.areas.isEmpty }
         }
         #expect(spy.end().seen == 0)
+        // That it is hidden, and that it is not any more: each is told, for the page.
+        #expect(told.count.withLock { $0 } >= 6)
+    }
+
+    private final class Told: Sendable {
+        let count = Mutex(0)
     }
 }

@@ -54,13 +54,16 @@ public final class Capture: Sendable {
     private let event: Descriptor
     private let makeSource: SourceMaker
     private let report: @Sendable (Notice) -> Void
+    private let masked: @Sendable () -> Void
 
     /// - Parameters:
     ///   - mask: what holds until `setMask`. Everything is hidden unless something better is known.
     ///   - makeSource: called on the capture thread, which alone uses what it returns.
     ///   - report: what an operator may want to read: that the screen is gone, that it is back. On the capture thread.
+    ///   - masked: `mask` has become another, or has other reasons. On the thread that set it, or on the capture thread.
     public init(
         mask: Mask = .everything, report: @escaping @Sendable (Notice) -> Void = { _ in },
+        masked: @escaping @Sendable () -> Void = {},
         makeSource: @escaping SourceMaker
     ) throws(SystemError) {
         let raw = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
@@ -69,6 +72,7 @@ public final class Capture: Sendable {
         state = Mutex(State(plan: mask, mask: mask.placed(on: .unknown)))
         self.makeSource = makeSource
         self.report = report
+        self.masked = masked
     }
 
     /// The screen's news go to `mailbox` from now on, a frame first. It is of now: the source is looked at before.
@@ -100,10 +104,11 @@ public final class Capture: Sendable {
     /// What is hidden from now on. When this returns, no frame shows any of it, and no later change will: what the mask hides is
     /// black at once, on the caller's thread, under the same lock under which the capture thread writes.
     public func setMask(_ mask: Mask) {
-        state.withLock { state in
+        let isOther = state.withLock { state in
             state.plan = mask
-            state.place()
+            return state.place()
         }
+        if isOther { masked() }
         wake()
     }
 
@@ -180,14 +185,17 @@ public final class Capture: Sendable {
         var fresh: MaskedFrame?
         if current?.size != source.size { fresh = try MaskedFrame(size: source.size) }
         let renewed = fresh
+        if let windows = change.windows {
+            let isOther = state.withLock { state in
+                state.windows = windows
+                return state.place()
+            }
+            if isOther { masked() }
+        }
         source.withFrame { raw in
             state.withLock { state in
                 state.counts.looks += 1
                 state.problem = nil
-                if let windows = change.windows {
-                    state.windows = windows
-                    state.place()
-                }
                 if let cursor = change.cursor {
                     state.cursor = cursor
                     state.tell { $0.post(cursor) }
@@ -272,17 +280,19 @@ extension Capture.State {
 
     /// Has the plan hide what it hides where the windows are now. What is hidden from now on is black at once, and what is not any
     /// more comes with the next look.
-    mutating func place() {
+    /// - Returns: whether anything of the mask is another.
+    mutating func place() -> Bool {
         let earlier = mask
         mask = plan.placed(on: windows)
-        guard !mask.hidesTheSame(as: earlier) else { return }
+        guard !mask.hidesTheSame(as: earlier) else { return mask.reasons != earlier.reasons }
         counts.masks += 1
-        guard let frame else { return }
+        guard let frame else { return true }
         let covered = mask.cover(frame)
         for area in earlier.areas { uncovered.add(area.rect ?? frame.size.bounds) }
         // Damage of that many areas covers more than they do.
         if mask.areas.count > Damage.limit { uncovered.add(covered) }
         tell { $0.post(covered) }
+        return true
     }
 
     /// Without the screen nobody knows where they are.

@@ -24,7 +24,8 @@ import Screen
     private var guests: [UInt64: Guest] = [:]
     /// Nil while the agent does not tell.
     private var open: [OpenIntervention]?
-    private var mask: Mask
+    /// What is hidden now.
+    public var mask: @LoopActor () -> Mask = { .everything }
     /// Whether there is a picture of the lane's screen.
     public var hasScreen: @LoopActor () -> Bool = { true }
     /// How news leave: to a visitor who came by the page.
@@ -32,10 +33,7 @@ import Screen
     /// Gives a visitor the lane's keys and pointer, or takes them; whether it is so now.
     public var setControls: @LoopActor (Visitor, Bool) -> Bool = { _, _ in false }
 
-    public nonisolated init(label: String, mask: Mask) {
-        self.label = label
-        self.mask = mask
-    }
+    public nonisolated init(label: String) { self.label = label }
 
     // MARK: What happens
 
@@ -58,12 +56,7 @@ import Screen
         tellAll()
     }
 
-    public func set(mask: Mask) {
-        self.mask = mask
-        tellAll()
-    }
-
-    /// The screen came or went.
+    /// The screen came or went, or what is hidden of it is another.
     public func look() { tellAll() }
 
     /// Control changed hands. A page that asked for it knows already.
@@ -107,6 +100,7 @@ import Screen
             json.member("denied", guest.isDenied)
             json.member("agent", open != nil)
             json.member("screen", hasScreen())
+            let mask = mask()
             json.member("hidden", mask.hidesAll ? "all" : mask.areas.isEmpty ? "none" : "part")
             json.name("reasons")
             json.array { json in for reason in mask.reasons.prefix(Self.most) { json.value(reason) } }

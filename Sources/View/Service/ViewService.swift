@@ -57,47 +57,29 @@ import Synchronization
         makeSource: @escaping Capture.SourceMaker
     ) throws {
         let plan = options.masks
+        let desk = NewsDesk(label: options.label)
+        let look: @Sendable () -> Void = { Task { @LoopActor in desk.look() } }
         // What holds before the agent's first word: it is not known.
-        let desk = NewsDesk(label: options.label, mask: plan.mask(nil))
-        self.desk = desk
-        let report: @Sendable (Notice) -> Void = { notice in
-            tell(notice)
-            Task { @LoopActor in desk.look() }
-        }
-        let capture = try Capture(mask: plan.mask(nil), report: report, makeSource: makeSource)
-        self.capture = capture
-        self.tell = tell
+        let capture = try Capture(
+            mask: plan.mask(nil),
+            report: { notice in
+                tell(notice)
+                look()
+            }, masked: look, makeSource: makeSource)
+        desk.mask = { capture.mask }
         desk.hasScreen = { capture.problem == nil }
         var make: (@Sendable () -> any LaneHand)?
         if let input { make = { input.begin() } }
         let hands = Hands(make: make)
-        self.hands = hands
         var hooks = Attendants.Hooks()
         hooks.input = { id, event in hands.take(id, event) }
         hooks.ended = { id, _, _ in hands.end(id) }
-        attendants = Attendants(capture: capture, label: options.label, hooks: hooks)
-        let reception = AttendantReception(attendants) { news in
-            switch news {
-            case .came(let visitor, _):
-                desk.came(visitor)
-                let mask = capture.mask
-                let hidden = mask.areas.isEmpty ? "nothing" : mask.reasons.joined(separator: "; ")
-                let fields: [Notice.Field] = [.init("mode", visitor.grant.mode.name), .init("mask", hidden)]
-                tell(Notice(.info, "an attendant watches the screen", Self.fields(visitor) + fields))
-            case .entered(let visitor): desk.entered(visitor)
-            case .said(let visitor, let text): desk.said(visitor, text)
-            case .left(let visitor, let end):
-                desk.left(visitor)
-                tell(
-                    Notice(
-                        .info, "an attendant has left", Self.fields(visitor) + [.init("reason", end.rawValue)]))
-            }
-        }
+        let attendants = Attendants(capture: capture, label: options.label, hooks: hooks)
+        let reception = AttendantReception(attendants) { news in Self.pass(news, capture.mask, to: desk, tell) }
         var trail: AuditTrail?
         if let path = options.auditFile, let agent = options.control {
             trail = try AuditTrail(path: path, agent: agent, tell: tell)
         }
-        self.trail = trail
         let hookRunner = HookRunner(options.hooks, lane: options.access.lane, tell: tell)
         var bookOptions = options.sessions
         bookOptions.masks = plan.digest
@@ -105,12 +87,9 @@ import Synchronization
             hookRunner.run(fact)
             if case .control(let turn, let other) = fact.kind { tell(Self.notice(of: turn, fact, other)) }
         }
-        sessions = book
         link = options.control.map { path in
             LaneLink(path: path) { states in
                 capture.setMask(plan.mask(states))
-                let mask = capture.mask
-                Task { @LoopActor in desk.set(mask: mask) }
             } raised: { open in
                 Task { @LoopActor in
                     desk.set(open: open)
@@ -118,10 +97,12 @@ import Synchronization
                 }
             }
         }
-        var shown = options.page
-        shown?.label = options.label
-        shown?.policy = options.access.policy
-        let page = shown.map { Page($0) }
+        let page = options.page.map { shown in
+            var shown = shown
+            shown.label = options.label
+            shown.policy = options.access.policy
+            return Page(shown)
+        }
         let gate = Gate(
             options.gate, access: try Access(options.access), certificates: options.certificates,
             reception: book,
@@ -130,30 +111,55 @@ import Synchronization
                 let fields = remark.fields.sorted { $0.key < $1.key }.map { Notice.Field($0.key, $0.value) }
                 tell(Notice(.warning, "the gate: \(remark.message)", fields))
             })
-        self.gate = gate
-        desk.setControls = { [weak book] visitor, isOn in book?.setControls(isOn, of: visitor) ?? false }
-        book.turned = { taker, loser in desk.turned(to: taker, from: loser) }
-        desk.send = { [weak gate] id, news in gate?.tell(id, news: news) }
-        control = options.socket.map { socket in
-            ViewControl(
-                socket,
-                lines: { [weak book, weak gate] in
-                    let status = Dictionary(grouping: gate?.status ?? []) { $0.visitor.id }
-                    return (book?.lines ?? []).map { ($0, status[$0.visitor.id]?.first) }
-                },
-                end: { [weak book] (session, why, user) throws(ReceptionFault) in
-                    guard let book else { throw ReceptionFault("the view is ending") }
-                    return try book.end(session, why: why, by: user)
-                })
-        }
-        book.endAtGate = { [weak gate] id in _ = gate?.end(id) }
-        if let notice, let words = options.notice {
-            book.watched = { count, isControlled in
-                notice.show(count == 0 ? nil : isControlled ? words.controlled : words.viewed)
-            }
-        }
-        self.notice = notice
+        control = options.socket.map { Self.control($0, book, gate) }
+        (self.gate, self.capture, self.attendants, self.hands) = (gate, capture, attendants, hands)
+        (sessions, self.trail, self.notice, self.tell, self.desk) = (book, trail, notice, tell, desk)
+        connect(options)
         book.start()
+    }
+
+    /// Has the parts tell each other.
+    private func connect(_ options: Options) {
+        let (book, desk) = (sessions, desk)
+        desk.setControls = { [weak book] visitor, isOn in book?.setControls(isOn, of: visitor) ?? false }
+        desk.send = { [weak gate] id, news in gate?.tell(id, news: news) }
+        book.turned = { taker, loser in desk.turned(to: taker, from: loser) }
+        book.endAtGate = { [weak gate] id in _ = gate?.end(id) }
+        guard let notice, let words = options.notice else { return }
+        book.watched = { count, isControlled in
+            notice.show(count == 0 ? nil : isControlled ? words.controlled : words.viewed)
+        }
+    }
+
+    private static func control(_ socket: ViewControl.Options, _ book: SessionBook, _ gate: Gate) -> ViewControl {
+        ViewControl(
+            socket,
+            lines: { [weak book, weak gate] in
+                let status = Dictionary(grouping: gate?.status ?? []) { $0.visitor.id }
+                return (book?.lines ?? []).map { ($0, status[$0.visitor.id]?.first) }
+            },
+            end: { [weak book] (session, why, user) throws(ReceptionFault) in
+                guard let book else { throw ReceptionFault("the view is ending") }
+                return try book.end(session, why: why, by: user)
+            })
+    }
+
+    /// What happens at the reception, to the pages and to the operator.
+    private static func pass(
+        _ news: AttendantReception.Notice, _ mask: Mask, to desk: NewsDesk, _ tell: @Sendable (Notice) -> Void
+    ) {
+        switch news {
+        case .came(let visitor, _):
+            desk.came(visitor)
+            let hidden = mask.areas.isEmpty ? "nothing" : mask.reasons.joined(separator: "; ")
+            let told: [Notice.Field] = [.init("mode", visitor.grant.mode.name), .init("mask", hidden)]
+            tell(Notice(.info, "an attendant watches the screen", fields(visitor) + told))
+        case .entered(let visitor): desk.entered(visitor)
+        case .said(let visitor, let text): desk.said(visitor, text)
+        case .left(let visitor, let end):
+            desk.left(visitor)
+            tell(Notice(.info, "an attendant has left", fields(visitor) + [.init("reason", end.rawValue)]))
+        }
     }
 
     private nonisolated static func notice(of turn: ViewFact.Turn, _ fact: ViewFact, _ other: String?) -> Notice {

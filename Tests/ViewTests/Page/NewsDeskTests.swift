@@ -9,7 +9,7 @@ import Testing
 /// What a page is told, and when.
 @Suite @LoopActor struct NewsDeskTests {
     @LoopActor private final class Desk {
-        let desk = NewsDesk(label: "lane 7", mask: .everything)
+        let desk = NewsDesk(label: "lane 7")
         var sent: [(to: UInt64, news: [String: Any])] = []
         var asked: [(UInt64, Bool)] = []
         var grants = true
@@ -59,17 +59,19 @@ import Testing
         #expect(first["mode"] as? String == "view" && first["mayControl"] as? Bool == true)
         #expect(first["since"] as? String == "2023-11-14T22:13:20.000Z")
         #expect(first["hidden"] as? String == "all" && first["agent"] as? Bool == false)
-        bed.desk.set(mask: .everything)
+        bed.desk.look()
         #expect(bed.take().isEmpty, "the same is told once")
         #expect(try open("i0", "tried", isShadow: true) == nil)
         bed.desk.set(open: [try #require(try open("i1", "Bag")), try #require(try open("i2", "Payment"))])
         let raised = try #require(bed.take().last?.news["open"] as? [[String: Any]])
         #expect(raised.map { $0["title"] as? String } == ["Payment", "Bag"], "its own is first")
         #expect(raised[0]["mine"] as? Bool == true && raised[1]["mine"] as? Bool == false)
-        bed.desk.set(mask: Mask(areas: [.init(PixelRect(x: 0, y: 0, width: 9, height: 9))], reasons: ["a card"]))
+        bed.desk.mask = { Mask(areas: [.init(PixelRect(x: 0, y: 0, width: 9, height: 9))], reasons: ["a card"]) }
+        bed.desk.look()
         let part = try #require(bed.take().last?.news)
         #expect(part["hidden"] as? String == "part" && part["reasons"] as? [String] == ["a card"])
-        bed.desk.set(mask: .nothing)
+        bed.desk.mask = { .nothing }
+        bed.desk.look()
         #expect(bed.take().last?.news["hidden"] as? String == "none")
         bed.desk.hasScreen = { false }
         bed.desk.look()
