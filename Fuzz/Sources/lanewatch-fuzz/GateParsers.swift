@@ -4,6 +4,8 @@ import Net
 
 /// Frames of a WebSocket: whole and in odd pieces they give the same, and what is kept is bounded.
 enum WebSocketFrames {
+    private static let textBytes = 40
+
     @Sendable static func run(_ input: [UInt8]) {
         var lot = Steering(input)
         let whole = parsed([input[...]])
@@ -12,6 +14,9 @@ enum WebSocketFrames {
         for (place, event) in whole.enumerated() {
             switch event {
             case .bytes(let bytes): require(bytes.count <= input.count, "no more comes out than went in")
+            case .text(let bytes):
+                require((1...textBytes).contains(bytes.count), "a text is as short as was agreed, and says something")
+                require(String(validating: bytes, as: UTF8.self) != nil, "and it is UTF-8")
             case .ping(let payload):
                 require(payload.count <= 125, "a ping is short")
                 require(WebSocketFrame.pong(payload).count == payload.count + 2, "and so is its answer")
@@ -28,6 +33,7 @@ enum WebSocketFrames {
     private static func parsed(_ pieces: [ArraySlice<UInt8>]) -> [WebSocketParser.Event] {
         var limits = WebSocketParser.Limits()
         limits.messageBytes = 600
+        limits.textBytes = textBytes
         var parser = WebSocketParser(limits)
         var events: [WebSocketParser.Event] = []
         for piece in pieces {
