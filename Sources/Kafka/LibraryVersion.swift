@@ -43,4 +43,17 @@ public struct LibraryVersion: Hashable, Comparable, Sendable, CustomStringConver
             13 has it, and so has the vendor's APT repository), mutual TLS, or SASL PLAIN over TLS
             """
     }
+
+    /// A sentence for the operator where this version may end the process by what a cluster says; nil for the others.
+    ///
+    /// An answer about a topic with an error and partitions in it crashes 2.3.0 to 2.9.0, tried with the embedded cluster and each of
+    /// 2.3.0, 2.4.0, 2.5.3, 2.6.1, 2.6.2, 2.8.0, 2.8.2 and 2.9.0; 2.0.2 and 2.10.0 to 2.16.0 go on. Source: issues 4907 and 5093 of librdkafka.
+    public var crashWarning: String? {
+        guard self >= LibraryVersion(2, 3, 0), self < LibraryVersion(2, 10, 0) else { return nil }
+        return """
+            librdkafka \(self) can crash when a cluster answers for a topic with an error, as while one is deleted; the agent is \
+            then started anew by systemd, and nothing that was accepted is lost. Ways out: librdkafka 2.10.0 or newer from the \
+            vendor's APT repository, or Debian 12's 2.0.2
+            """
+    }
 }

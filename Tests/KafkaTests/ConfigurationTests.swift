@@ -60,6 +60,16 @@ import Testing
         #expect(LibraryVersion(2, 0, 2).scramWarning(for: []) == nil)
     }
 
+    @Test func aLibraryThatCanCrashIsWarnedOf() throws {
+        for version in [LibraryVersion(2, 3, 0), LibraryVersion(2, 8, 0), LibraryVersion(2, 9, 9)] {
+            let said = try #require(version.crashWarning)
+            #expect(said.contains(version.description) && said.contains("2.10.0"))
+        }
+        for version in [LibraryVersion(2, 0, 2), LibraryVersion(2, 10, 0), LibraryVersion(2, 16, 0)] {
+            #expect(version.crashWarning == nil)
+        }
+    }
+
     @Test func theVersionIsReadFromTheLoadedLibrary() {
         #expect(LibraryVersion.current >= LibraryVersion(2, 0, 2))
         #expect(!LibraryVersion(2, 0, 2).hasExponentialRetry && LibraryVersion(2, 3, 0).hasExponentialRetry)

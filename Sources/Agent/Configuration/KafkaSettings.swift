@@ -87,6 +87,9 @@ public enum KafkaSettings {
             let setting = configuration.kafka.last { $0.key.hasPrefix("sasl.mechanism") }
             findings.warning(warning, at: setting?.valueRange)
         }
+        if let warning = LibraryVersion.current.crashWarning {
+            findings.warning(warning, at: configuration.kafka.first?.keyRange)
+        }
         LinkSafety(configuration, producer, findings).look()
         return findings.inLineOrder
     }
