@@ -23,13 +23,16 @@ public struct HeaderBlock: Hashable, Sendable {
         var name = name
         var value = value
         name.withUTF8 { name in
-            let count = min(name.count, 0xFFFF)
-            withUnsafeBytes(of: UInt16(count).bigEndian) { bytes.append(contentsOf: $0) }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: name[..<count]))
-        }
-        value.withUTF8 { value in
-            withUnsafeBytes(of: UInt32(truncatingIfNeeded: value.count).bigEndian) { bytes.append(contentsOf: $0) }
-            bytes.append(contentsOf: value)
+            let name = UnsafeBufferPointer(rebasing: name.prefix(0xFFFF))
+            value.withUTF8 { value in
+                let values = UInt32(truncatingIfNeeded: value.count)
+                bytes.append(room: 6 + name.count + value.count) { out in
+                    out.storeBytes(of: UInt16(name.count).bigEndian, as: UInt16.self)
+                    let place = out.copy(name, at: 2)
+                    out.storeBytes(of: values.bigEndian, toByteOffset: place, as: UInt32.self)
+                    return out.copy(value, at: place + 4)
+                }
+            }
         }
     }
 

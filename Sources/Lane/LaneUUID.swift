@@ -18,9 +18,7 @@ public struct LaneUUID: Hashable, Sendable, CustomStringConvertible {
             for var part in parts {
                 part.withUTF8 { utf8 in
                     room.storeBytes(of: UInt32(utf8.count).bigEndian, toByteOffset: place, as: UInt32.self)
-                    UnsafeMutableRawBufferPointer(rebasing: room[(place + 4)...]).copyMemory(
-                        from: UnsafeRawBufferPointer(utf8))
-                    place += 4 + utf8.count
+                    place = room.copy(utf8, at: place + 4)
                 }
             }
             return SHA256.head(of: count, room)

@@ -44,15 +44,12 @@ public struct JSONWriter: Sendable {
 
     /// The name of the member whose value is written next.
     public mutating func name(_ name: String) {
-        begin()
-        quote(name)
-        bytes.append(UInt8(ascii: ":"))
+        quote(name, before: UInt8(ascii: ":"))
         needsComma = false
     }
 
     public mutating func value(_ value: String) {
-        begin()
-        quote(value)
+        quote(value, before: nil)
         needsComma = true
     }
 
@@ -175,26 +172,41 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
-    private mutating func quote(_ text: String) {
+    /// A comma where one is due, `text` in quotes, and what comes behind it.
+    private mutating func quote(_ text: String, before next: UInt8?) {
         var text = text
-        bytes.append(0x22)
         text.withUTF8 { utf8 in
-            // Nearly all text needs no escape and is copied as it is.
-            guard !Self.isPlain(UnsafeRawBufferPointer(utf8)) else { return bytes.append(contentsOf: utf8) }
-            var copied = 0
-            var place = 0
-            while place < utf8.count {
-                let byte = utf8[place]
-                if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F {
-                    bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied..<place]))
-                    escape(byte)
-                    copied = place + 1
-                }
-                place += 1
+            // Nearly all text needs no escape and is copied as it is; room is looked for once.
+            guard Self.isPlain(UnsafeRawBufferPointer(utf8)) else { return escape(utf8, before: next) }
+            let comma = needsComma ? 1 : 0
+            bytes.append(room: utf8.count + 4) { out in
+                out[0] = UInt8(ascii: ",")
+                out[comma] = 0x22
+                let end = out.copy(utf8, at: comma + 1)
+                out[end] = 0x22
+                guard let next else { return end + 1 }
+                out[end + 1] = next
+                return end + 2
             }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied...]))
         }
+    }
+
+    private mutating func escape(_ utf8: UnsafeBufferPointer<UInt8>, before next: UInt8?) {
+        begin()
         bytes.append(0x22)
+        var copied = 0
+        for (place, byte) in utf8.enumerated() where Self.needsEscape(byte) {
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied..<place]))
+            escape(byte)
+            copied = place + 1
+        }
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied...]))
+        bytes.append(0x22)
+        if let next { bytes.append(next) }
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F
     }
 
     /// Whether no byte needs an escape; eight at a time.
@@ -214,7 +226,7 @@ public struct JSONWriter: Sendable {
         guard found & (ones &* 0x80) == 0 else { return false }
         while place < utf8.count {
             let byte = utf8[place]
-            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F { return false }
+            if needsEscape(byte) { return false }
             place += 1
         }
         return true
