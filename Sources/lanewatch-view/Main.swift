@@ -53,6 +53,7 @@ enum Main {
             let addresses = Blocking.value { (rfb: service.gate.rfbAddresses, https: service.gate.httpsAddresses) }
             log.note(plan.opened(rfb: addresses.rfb, https: addresses.https))
             notifier.ready("showing lane \(plan.configuration.identity.partitionKey)")
+            ProgramText.release()
             wait(signals) { Blocking.run { service.gate.reloadCertificate() } }
             notifier.stopping()
             Watchman.end(after: stopSeconds)

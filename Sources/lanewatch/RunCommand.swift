@@ -52,6 +52,7 @@ enum RunCommand {
             // The sign of life comes from the lane's own thread: one that hangs misses it, and the unit is started again.
             Blocking.run { notifier.startWatchdog { true } }
             notifier.ready("watching lane \(configuration.identity.partitionKey)")
+            ProgramText.release()
             let isGood = waitForSignals(signals, agent, log, notifier)
             notifier.stopping()
             // A second chance for nobody: what hangs now is ended, and nothing that was accepted is lost by it.
