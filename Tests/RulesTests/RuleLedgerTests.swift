@@ -145,6 +145,23 @@ import Testing
         #expect(restored.tally(of: "refused") == RuleTally())
     }
 
+    /// Found by `make fuzz`: it was read as another than it was written after one more intervention.
+    @Test func aCountBeyondAllReasonStaysWhereItIs() throws {
+        let rule = try Rule.a("refused", on: "item.refused").same("code").clearAfter("1h")
+        var engine = RuleEngine(table: set(rule).table())
+        _ = engine.step(try refused(1, 0, "1"))
+        let text = String(decoding: engine.snapshot(), as: UTF8.self)
+        #expect(text.contains("\"fired\":1,"))
+        let absurd = text.replacing("\"fired\":1,", with: "\"fired\":41111111111111111,")
+        engine = try RuleEngine(restoring: Array(absurd.utf8), table: engine.table)
+        _ = engine.step(try refused(2, 10, "2"))
+        #expect(engine.active.count == 2)
+        let kept = engine.snapshot()
+        let again = try RuleEngine(restoring: kept, table: engine.table)
+        #expect(again.snapshot() == kept)
+        #expect(again.tally(of: "refused") == engine.tally(of: "refused"))
+    }
+
     // MARK: Shadow
 
     /// From shadow to calling, or back: what was told on one side ends there.

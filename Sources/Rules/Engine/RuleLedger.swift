@@ -2,12 +2,15 @@ import Lane
 
 /// How often a rule called, and what attendants said of it, over all of the lane's life.
 public struct RuleTally: Hashable, Sendable {
+    /// No count goes beyond: one that a damaged snapshot made up stays there, and is the same however often it is kept.
+    static let most = 1 << 50
+
     /// Interventions raised.
-    public var fired = 0
+    public var fired = 0 { didSet { fired = min(fired, Self.most) } }
     /// Interventions cleared: `fired` less this is what is active.
-    public var cleared = 0
+    public var cleared = 0 { didSet { cleared = min(cleared, Self.most) } }
     /// Times it fired and was suppressed: by a cooldown, a silence, `at`, a mute, or the limit.
-    public var suppressed = 0
+    public var suppressed = 0 { didSet { suppressed = min(suppressed, Self.most) } }
     /// When it was raised last.
     public var lastFired: WallInstant?
     private var verdicts: [Int] = []
@@ -19,7 +22,7 @@ public struct RuleTally: Hashable, Sendable {
         get { verdicts.isEmpty ? 0 : verdicts[verdict.place] }
         set {
             if verdicts.isEmpty { verdicts = [Int](repeating: 0, count: Verdict.allCases.count) }
-            verdicts[verdict.place] = max(0, newValue)
+            verdicts[verdict.place] = min(max(0, newValue), Self.most)
         }
     }
 
@@ -232,7 +235,7 @@ struct LedgerRecord: Hashable, Sendable {
 
     /// Whatever cannot be read is left out: counts are no reason to give a snapshot up.
     init(_ value: JSONValue?) {
-        func count(_ value: JSONValue?) -> Int { Int(min(max(0, value?.int ?? 0), 1 << 50)) }
+        func count(_ value: JSONValue?) -> Int { max(0, Int(clamping: value?.int ?? 0)) }
         for element in value?["rules"]?.elements ?? [] {
             var tally = RuleTally()
             tally.fired = count(element["fired"])
