@@ -25,7 +25,7 @@ public final class MaskedFrame: Sendable {
         guard size.isUsable else { throw ScreenError(.unsupported, "a screen of \(size) pixels cannot be shown") }
         self.size = size
         stride = size.width * 4
-        guard let pixels = PixelMemory(bytes: stride * size.height) else {
+        guard let pixels = PixelMemory(bytes: stride * size.height, whole: true) else {
             throw ScreenError(.unsupported, "no memory for a screen of \(size) pixels")
         }
         memory = Mutex(Memory(pixels: pixels))

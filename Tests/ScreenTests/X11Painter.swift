@@ -51,6 +51,17 @@ final class X11Painter {
         flush()
     }
 
+    /// Rows of pixels as 0xRRGGBB, on a screen of depth 24; no more than one request holds.
+    func put(_ pixels: [UInt32], _ rect: PixelRect) {
+        pixels.withUnsafeBytes { bytes in
+            _ = xcb_put_image(
+                raw, UInt8(XCB_IMAGE_FORMAT_Z_PIXMAP.rawValue), root, context, UInt16(rect.width), UInt16(rect.height),
+                Int16(rect.x), Int16(rect.y), 0, depth, UInt32(bytes.count),
+                bytes.bindMemory(to: UInt8.self).baseAddress)
+        }
+        flush()
+    }
+
     func flush() { _ = xcb_flush(raw) }
 
     /// Returns when the server has drawn all.

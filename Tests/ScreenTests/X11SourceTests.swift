@@ -184,10 +184,10 @@ import Testing
 
     private struct Segment: Hashable { var id: String, mode: String }
 
-    /// Source: proc(5), /proc/sysvipc/shm.
+    /// Read to its end: `String(contentsOfFile:)` stops where the kernel gives less than a page. Source: proc(5), /proc/sysvipc/shm.
     private func segments() throws -> [Segment] {
-        let text = try String(contentsOfFile: "/proc/sysvipc/shm", encoding: .utf8)
-        return text.split(separator: "\n").dropFirst().map {
+        let text = try #require(try FileHandle(forReadingAtPath: "/proc/sysvipc/shm")?.readToEnd())
+        return String(decoding: text, as: UTF8.self).split(separator: "\n").dropFirst().map {
             let fields = $0.split(separator: " ").map(String.init)
             return Segment(id: fields[1], mode: fields[2])
         }

@@ -353,7 +353,8 @@ final class GateWire: @unchecked Sendable {
     func ping() throws {
         let message: [UInt8] = [5, 0, 0, UInt8.random(in: 0...200), 0, UInt8.random(in: 0...200)]
         send(message)
-        #expect(try receive(6) == message)
+        let answer = try receive(6)
+        guard answer == message else { throw Fault.refused("\(message) came back as \(answer)") }
     }
 
     /// Over RFB's port, with X509Plain.

@@ -23,7 +23,7 @@ final class RawPicture {
         guard size.isUsable else { throw ScreenError(.unsupported, "a screen of \(size) pixels cannot be shown") }
         self.size = size
         stride = size.width * 4
-        guard let memory = PixelMemory(bytes: stride * size.height) else {
+        guard let memory = PixelMemory(bytes: stride * size.height, whole: true) else {
             throw ScreenError(.unsupported, "no memory for a screen of \(size) pixels")
         }
         self.memory = memory
@@ -54,6 +54,24 @@ final class RawPicture {
             top = bottom
         }
         for rect in open { changed(rect) }
+    }
+
+    /// What of `piece`, whose new pixels are in `source` as for `update` and are not taken over yet, stood further up or down before.
+    func moved(_ piece: PixelRect, from source: UnsafeRawPointer, _ layout: PixelLayout) -> ScreenCopy? {
+        guard size.bounds.contains(piece), piece.area >= ScrollSearch.fewestPixels, layout.kind == .direct else {
+            return nil
+        }
+        let top = max(0, piece.y - ScrollSearch.reach)
+        let bottom = min(size.height, piece.bottom + ScrollSearch.reach)
+        let search = ScrollSearch(
+            new: .init(base: source, stride: layout.stride(width: piece.width), count: piece.height),
+            old: .init(base: base + top * stride + piece.x * 4, stride: stride, count: bottom - top),
+            first: piece.y - top, width: piece.width)
+        guard let move = search.move() else { return nil }
+        let to = PixelRect(
+            x: piece.x + move.columns.lowerBound, y: piece.y + move.rows.lowerBound, width: move.columns.count,
+            height: move.rows.count)
+        return ScreenCopy(from: to.offset(x: 0, y: move.shift), dx: 0, dy: -move.shift)
     }
 
     private func clear(_ columns: Int) {

@@ -36,6 +36,8 @@ extension X11Source {
     func readDamage(_ found: inout Damage) throws(ScreenError) {
         guard let first = damaged else { return }
         damaged = nil
+        isScrollWanted = true
+        defer { isScrollWanted = false }
         let fetch = subtract()
         let queue = slices([shown(first)])
         var place = 0
@@ -149,7 +151,7 @@ extension X11Source {
         let reply = try x.reply(piece.sequence, as: xcb_shm_get_image_reply_t.self, isSent: true)
         let bytes = layout.stride(width: piece.rect.width) * piece.rect.height
         guard let reply, let segment, Int(reply.value.size) == bytes else { return false }
-        picture.update(piece.rect, from: segment.memory + piece.offset, layout, changed: changed)
+        take(piece.rect, from: segment.memory + piece.offset, changed)
         return true
     }
 
@@ -159,7 +161,21 @@ extension X11Source {
         guard let reply, Int(xcb_get_image_data_length(reply.pointer)) >= bytes,
             let pixels = xcb_get_image_data(reply.pointer)
         else { return false }
-        picture.update(piece.rect, from: pixels, layout, changed: changed)
+        take(piece.rect, from: pixels, changed)
         return true
+    }
+
+    /// Takes pixels over. One part of a look may turn out to have been moved: what was moved is told as that, the rest as changed.
+    private func take(_ rect: PixelRect, from pixels: UnsafeRawPointer, _ changed: (PixelRect) -> Void) {
+        var move: ScreenCopy?
+        if isScrollWanted, scroll == nil, let found = picture.moved(rect, from: pixels, layout) {
+            // Watchers move what they had before this look: what of it has changed since is not that any more.
+            if changedNow.clipped(to: found.from).isEmpty { move = found }
+        }
+        picture.update(rect, from: pixels, layout) { part in
+            changedNow.add(part)
+            for rest in move.map({ part.without($0.to) }) ?? [part] { changed(rest) }
+        }
+        if let move { scroll = move }
     }
 }

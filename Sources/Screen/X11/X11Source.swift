@@ -20,6 +20,8 @@ public final class X11Source: FrameSource {
         /// Compares of all of the screen, and those that found a change no damage had told of.
         public var compares = 0
         public var lies = 0
+        /// Parts that were moved up or down.
+        public var scrolls = 0
         public var cursorsTooLarge = 0
         /// Errors of the protocol, none of which is fatal.
         public var errors = 0
@@ -57,6 +59,10 @@ public final class X11Source: FrameSource {
     private var windows: X11Windows?
     private var toldWindows: WindowPlaces?
     var refusals = 0
+    /// Of this look: whether what is read may be looked at for moves, the one that was found, and what was found changed.
+    var isScrollWanted = false
+    var scroll: ScreenCopy?
+    var changedNow = Damage()
     var tally = Counts()
 
     /// - Parameter windows: those whose places masks need.
@@ -119,6 +125,8 @@ public final class X11Source: FrameSource {
     public func look() throws(ScreenError) -> ScreenChange {
         tally.looks += 1
         var change = ScreenChange()
+        scroll = nil
+        changedNow.removeAll()
         readEvents(reading: true)
         var rounds = 0
         while hasWork && rounds < Self.mostRounds {
@@ -135,6 +143,10 @@ public final class X11Source: FrameSource {
             readEvents(reading: false)
         }
         try x.throwIfGone()
+        if let scroll, change.size == nil {
+            change.copies = [scroll]
+            tally.scrolls += 1
+        }
         nextLook = hasWork ? 0 : x.isLocal ? clock.next : nil
         settleWindows(&change)
         return change
@@ -149,8 +161,9 @@ public final class X11Source: FrameSource {
         try windows?.walk(x, now: Boottime.monotonicNanoseconds())
         // What they left was damaged before the server answered.
         readEvents(reading: false)
-        guard !read.isEmpty else { return }
-        let seen = read.rects.reduce(PixelRect.empty) { $0.union($1) }.offset(x: area.x, y: area.y)
+        let moved = scroll?.to ?? .empty
+        guard !read.isEmpty || !moved.isEmpty else { return }
+        let seen = read.bounds.union(moved).offset(x: area.x, y: area.y)
         damaged = damaged.map { $0.union(seen) } ?? seen
     }
 

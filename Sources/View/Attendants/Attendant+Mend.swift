@@ -64,8 +64,22 @@ extension Attendant {
         tally.mends += 1
     }
 
-    /// How long there is nothing to mend, in milliseconds; -1: until something else happens.
-    func mendTimeout() -> Int32 {
+    /// How long there is nothing to mend and no memory to give back, in milliseconds; -1: until something else happens.
+    func timeout() -> Int32 {
+        let mend = mendTimeout()
+        guard let trimDue else { return mend }
+        let trim = Int32(clamping: max(0, trimDue - Self.milliseconds()))
+        return mend < 0 ? trim : min(mend, trim)
+    }
+
+    /// Gives back what large pictures needed, some time after the last one.
+    func trim() {
+        guard let due = trimDue, due <= Self.milliseconds() else { return }
+        trimDue = nil
+        scratch.trim(unusedSince: due - ScratchPool.idle)
+    }
+
+    private func mendTimeout() -> Int32 {
         guard let due = loss.due, let client else { return -1 }
         // Its next request wakes.
         guard !isEmpty(client.pointee.requestedRegion) || flow.continuous != nil else { return -1 }

@@ -20,7 +20,7 @@ extension Attendant {
     func mostPixels(_ client: Client) -> Int {
         let encoding = client.pointee.preferredEncoding
         let isCheap = encoding == RFBEncoding.raw || encoding == RFBEncoding.hextile || usesJPEG(client)
-        return isCheap ? 512 << 10 : 64 << 10
+        return isCheap ? 512 << 10 : 32 << 10
     }
 
     /// Sends an update, if the viewer has asked for one, there is something to send, and the gate has room.
@@ -59,9 +59,9 @@ extension Attendant {
 
     /// Encodes `rects` from a copy of them. With `exactly` without JPEG, whatever the viewer allows.
     func send(_ rects: [PixelRect], of frame: MaskedFrame, to client: Client, exactly: Bool) -> Bool {
-        guard let slot = scratch.take(frame.stride * frame.size.height) else { return false }
-        lastCopied = frame.copy(rects, to: slot.base)
         let pixels = rects.reduce(0) { $0 + $1.area }
+        guard let slot = scratch.take(frame.stride * frame.size.height, writing: pixels * 4) else { return false }
+        lastCopied = frame.copy(rects, to: slot.base)
         tally.pixels += pixels
         screen.pointee.frameBuffer = slot.base.assumingMemoryBound(to: CChar.self)
         let byJPEG = !exactly && usesJPEG(client)
@@ -73,7 +73,8 @@ extension Attendant {
         (client.pointee.tightQualityLevel, client.pointee.turboQualityLevel) = (quality, turbo)
         screen.pointee.frameBuffer = nil
         note(rects, byJPEG: byJPEG, besides: copied, slot.base, stride: frame.stride)
-        scratch.giveBack(slot, written: pixels * 4)
+        let now = Self.milliseconds()
+        if scratch.giveBack(slot, written: pixels * 4, at: now) { trimDue = now + ScratchPool.idle }
         return true
     }
 

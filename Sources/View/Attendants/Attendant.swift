@@ -8,7 +8,7 @@ import Synchronization
 /// One attendant: an encoder of libvncserver with a screen of its own, on a thread of its own, which nobody else waits for.
 ///
 /// The thread sleeps until its viewer says something, the screen has news, or the gate has room again; no timers, but for what was
-/// sent by JPEG and is to be sent exactly once it rests. It reads what
+/// sent by JPEG and is to be sent exactly once it rests, and for memory that large pictures needed. It reads what
 /// waits (at most 32 messages), then, if the viewer has asked and the gate has room, takes the news and sends one update, encoded from a
 /// copy of exactly what it sends (`Attendant+Update.swift`).
 public final class Attendant: @unchecked Sendable {
@@ -67,6 +67,8 @@ public final class Attendant: @unchecked Sendable {
     var slices = Slices()
     var loss = LossMap()
     var lastMend: Int64 = 0
+    /// When the memory of large pictures is given back; milliseconds.
+    var trimDue: Int64?
     /// The viewer has asked for a picture, whether it has changed or not, and has it not yet.
     var wantsAll = false
     var ending: AttendantEnding?
@@ -104,6 +106,7 @@ public final class Attendant: @unchecked Sendable {
     /// The attendant's life. Closes `socket`, gives the screen back.
     func run(owning socket: Int32) -> AttendantEnding {
         defer {
+            if trimDue != nil { scratch.trim(unusedSince: .max) }
             for event in pressed.release() { hearing(id, event) }
             capture.unwatch(mailbox)
             frame = nil
@@ -202,8 +205,9 @@ public final class Attendant: @unchecked Sendable {
         ]
         // Before there is a client, its greeting waits in the socket: that is not to be woken for.
         if client == nil { entries[0].events = 0 }
-        while poll(&entries, 2, mendTimeout()) < 0, errno == EINTR {}
+        while poll(&entries, 2, timeout()) < 0, errno == EINTR {}
         tally.wakeUps += 1
+        trim()
         if entries[1].revents != 0 { mailbox.settle() }
         if isEnding.load(ordering: .acquiring) {
             ending = .told

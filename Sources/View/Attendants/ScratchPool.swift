@@ -5,17 +5,21 @@ import Screen
 /// Memory for the pictures that encoders work on: a copy each of what one update sends, of the size of a whole frame.
 ///
 /// Four at once: as many attendants encode at a time, the others wait for a place. With two, a tap beside lossless video waited up
-/// to 25 ms; more only cost memory, as a lane has few cores. Pages go back to the system when
-/// more were written than a few small updates need.
+/// to 25 ms; more only cost memory, as a lane has few cores. Pages that large updates wrote go back to the system once a place has not
+/// been used for a while: to take them anew for each picture of a video cost more than to encode it.
 final class ScratchPool: @unchecked Sendable {
     // @unchecked: `free` is touched under the mutex alone; a slot that was taken belongs to who took it.
     static let slots = 4
-    /// A slot that more was written to since it gave its pages back, gives them back.
+    /// A slot that more was written to since it gave its pages back, is to give them back.
     static let keptBytes = 256 << 10
+    /// When it has not been used for so long. Milliseconds.
+    static let idle: Int64 = 250
 
     struct Slot {
         fileprivate let pixels: PixelMemory
         fileprivate var written = 0
+        /// Milliseconds.
+        fileprivate var used: Int64 = 0
         var base: UnsafeMutableRawPointer { pixels.base }
     }
 
@@ -35,31 +39,44 @@ final class ScratchPool: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Waits for a place. - Returns: at least `bytes` of memory; nil where the system gives none.
-    func take(_ bytes: Int) -> Slot? {
+    /// Waits for a place. - Returns: `bytes` of memory, of which `count` will be written; nil where the system gives none.
+    func take(_ bytes: Int, writing count: Int) -> Slot? {
         pthread_mutex_lock(mutex)
         while free.isEmpty { pthread_cond_wait(condition, mutex) }
         var slot = free.removeLast()
         pthread_mutex_unlock(mutex)
-        if let slot, slot.pixels.bytes == bytes { return slot }
-        // Of another size than the frame has now: given back whole, never kept beside a smaller frame.
-        slot = nil
-        guard let pixels = PixelMemory(bytes: bytes) else {
+        if slot?.pixels.bytes != bytes {
+            // Of another size than the frame has now: given back whole, never kept beside a smaller frame.
+            slot = nil
+            slot = PixelMemory(bytes: bytes).map { Slot(pixels: $0) }
+        }
+        guard let slot else {
             put(nil)
             return nil
         }
-        return Slot(pixels: pixels)
+        if slot.written == 0, count > bytes / 2 { slot.pixels.populate() }
+        return slot
     }
 
-    /// Gives a slot back into which `written` bytes were written.
-    func giveBack(_ slot: Slot, written: Int) {
+    /// Gives a slot back into which `written` bytes were written at `now`, in milliseconds of a clock that only rises.
+    /// - Returns: whether `trim` is to be called when it has been idle.
+    func giveBack(_ slot: Slot, written: Int, at now: Int64) -> Bool {
         var slot = slot
         slot.written += written
-        if slot.written > Self.keptBytes {
-            slot.pixels.discard()
-            slot.written = 0
-        }
+        slot.used = now
         put(slot)
+        return slot.written > Self.keptBytes
+    }
+
+    /// Gives pages back to the system of slots that nobody has used since `time`.
+    func trim(unusedSince time: Int64) {
+        pthread_mutex_lock(mutex)
+        for place in free.indices {
+            guard let slot = free[place], slot.written > Self.keptBytes, slot.used <= time else { continue }
+            slot.pixels.discard()
+            free[place]?.written = 0
+        }
+        pthread_mutex_unlock(mutex)
     }
 
     private func put(_ slot: Slot?) {

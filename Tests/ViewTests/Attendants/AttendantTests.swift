@@ -202,14 +202,14 @@ import Testing
         let clients = try (0..<4).map { _ in try bed.join([RFBClient.zrle, RFBClient.copyRect]) }
         bed.screen.fill(PixelRect(x: 0, y: 0, width: 8, height: 8), 0xff_ffff)
         for (_, client) in clients { try bed.hear(client, until: 0xff_ffff) }
-        // What is still on its way settles: the last requests, the last looks.
+        // What is still on its way settles: the last requests, the last looks, memory that is given back.
         func wakeUps() -> Int {
             bed.capture.counts.wakeUps + bed.attendants.counts.values.reduce(0) { $0 + $1.wakeUps }
         }
         var last = -1
         try awaitTrue(seconds: 10) {
             defer { last = wakeUps() }
-            _ = poll(nil, 0, 50)
+            _ = poll(nil, 0, Int32(2 * ScratchPool.idle))
             return wakeUps() == last
         }
         _ = poll(nil, 0, 1000)
