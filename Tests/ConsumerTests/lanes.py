@@ -12,9 +12,67 @@ Each intervention has three messages: raised, updated, cleared. Keys are hashed 
 import hashlib
 import json
 import sys
+import time
 import uuid
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
+
+
+class Writer:
+    """An idempotent producer that is made anew after a fatal error, which a dying broker may be, and gets all that no broker has told
+    of yet, in its order. What comes twice by that has its sequence and its id."""
+
+    def __init__(self, settings: dict):
+        self.settings = settings | {"error_cb": self.hear}
+        self.waiting, self.is_fatal = [], False
+        self.producer = Producer(self.settings)
+
+    def hear(self, error):
+        self.is_fatal = self.is_fatal or error.fatal()
+
+    def send(self, **message):
+        entry = {"message": message, "error": "not told of"}
+        self.waiting.append(entry)
+        self.hand(entry)
+
+    def hand(self, entry: dict):
+        def told(error, _):
+            entry["error"] = error.str() if error else None
+        while not self.is_fatal:
+            try:
+                return self.producer.produce(on_delivery=told, **entry["message"])
+            except BufferError:
+                self.producer.poll(0.1)
+            except KafkaException as fault:
+                self.hear(fault.args[0])
+                if not self.is_fatal:
+                    raise
+        self.renew()
+
+    def renew(self):
+        self.waiting = [entry for entry in self.waiting if entry["error"] is not None]
+        self.is_fatal = False
+        self.producer = Producer(self.settings)
+        for entry in list(self.waiting):
+            self.hand(entry)
+
+    def poll(self, seconds: float):
+        self.producer.poll(seconds)
+
+    def finish(self, seconds: float) -> list:
+        """Waits until all is told of; why some was not."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                self.producer.flush(max(0.1, end - time.monotonic()))
+            except KafkaException as fault:
+                self.hear(fault.args[0])
+                if not self.is_fatal:
+                    raise
+            if not self.is_fatal:
+                return [entry["error"] for entry in self.waiting if entry["error"] is not None]
+            self.renew()
+        return ["the time is over"]
 
 
 def identity(*parts) -> str:
@@ -40,8 +98,7 @@ def intervention(lane: int, epoch: int, seq: int) -> tuple[str, dict]:
 
 
 def main(bootstrap: str):
-    refused = []
-    producer = Producer({
+    writer = Writer({
         "bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "enable.idempotence": True, "acks": "all",
         "linger.ms": 5, "message.timeout.ms": 120000, "broker.address.family": "v4"})
     sent = 0
@@ -63,18 +120,12 @@ def main(bootstrap: str):
             headers |= order.get("headers", {})
             value = order["value"] if "value" in order else json.dumps(data)
             kept = [(name, text.encode()) for name, text in headers.items() if text is not None]
-            while True:
-                try:
-                    producer.produce(topic, key=order.get("key", f"0042/{lane:02}"), value=value, headers=kept,
-                                     on_delivery=lambda error, _: error and refused.append(error.str()))
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-            producer.poll(order.get("pause", 0) / 1000)
+            writer.send(topic=topic, key=order.get("key", f"0042/{lane:02}"), value=value, headers=kept)
+            writer.poll(order.get("pause", 0) / 1000)
             sent += 1
-    left = producer.flush(120)
-    if left or refused:
-        sys.exit(f"{left} not sent, {len(refused)} refused: {refused[:3]}")
+    refused = writer.finish(120)
+    if refused:
+        sys.exit(f"{len(refused)} not delivered: {refused[:3]}")
     print(sent)
 
 

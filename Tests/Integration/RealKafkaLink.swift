@@ -54,7 +54,7 @@ extension Integration {
             }
             let pid = try lane.agentPid()
             for name in ["cmdline", "environ", "status"] {
-                look(name, FileManager.default.contents(atPath: "/proc/\(pid)/\(name)") ?? Data())
+                look(name, try #require(try FileHandle(forReadingAtPath: "/proc/\(pid)/\(name)")?.readToEnd()))
             }
             look("log", Data(lane.log.joined(separator: "\n").utf8))
             for page in ["/metrics", "/healthz"] { look(page, Data(try lane.page(page).utf8)) }

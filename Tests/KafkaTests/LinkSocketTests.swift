@@ -201,7 +201,9 @@ private final class TLSPeer: @unchecked Sendable {
     }
 
     private func isListening() -> Bool {
-        let table = (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)) ?? ""
+        // `String(contentsOfFile:)` stops where the kernel gives less than a page.
+        let table = String(
+            decoding: (try? FileHandle(forReadingAtPath: "/proc/net/tcp")?.readToEnd()) ?? Data(), as: UTF8.self)
         return table.contains(String(format: "0100007F:%04X 00000000:0000 0A", port))
     }
 

@@ -12,7 +12,10 @@ import Testing
         let listener = Listener()
         let producer = try Producer(safe(cluster.bootstrap, ["linger.ms": "1"])) { listener.take($0) }
         var number = 0
-        for turn in 0..<40 {
+        let shows = LibraryVersion.current.description == "2.0.2"
+        for turn in 0..<800 {
+            // It takes two requests at once, which is a matter of chance.
+            if turn >= 40, !shows || listener.reports.contains(where: { $0.error == .unproven }) { break }
             for _ in 0..<Int.random(in: 5...15) {
                 for _ in 0..<Int.random(in: 1...3) {
                     try producer.send(
@@ -34,6 +37,6 @@ import Testing
         #expect(unproven.allSatisfy { $0.isPossiblyPersisted && $0.error?.isPurge == false })
         #expect(listener.reports.count == number)
         // Else nothing was shown.
-        if LibraryVersion.current.description == "2.0.2" { #expect(!unproven.isEmpty) }
+        if shows { #expect(!unproven.isEmpty) }
     }
 }
