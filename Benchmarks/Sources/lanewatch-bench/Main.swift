@@ -26,6 +26,7 @@ enum Main {
         view.rounds = peers.rounds
         view.share = Double(option("--share", "")) ?? view.share
         view.only = peers.only
+        view.trials = option("--trials", "").split(separator: ",").map { String($0) }
         let viewProgram = option("--view", ".build-release/release/lanewatch-view")
         if words.first == "plain" { return PlainChild.run(Array(words.dropFirst())) }
         func wanted(_ name: String) -> Bool { words.isEmpty || words.contains(name) }

@@ -50,6 +50,21 @@ struct ViewTrials {
         return samples
     }
 
+    /// Somebody who has seen a few taps, and to whom nothing happens from now on.
+    func resting() throws -> Watcher {
+        let watcher = try Watcher(server, .exact)
+        try watcher.settle()
+        for number in 0..<3 { _ = try tapOnce(watcher, number) }
+        try watcher.settle()
+        return watcher
+    }
+
+    /// The first tap that somebody sees who has been `resting`.
+    func firstTap(_ watcher: Watcher) throws -> Double {
+        while try watcher.client.hear(milliseconds: 0) != nil {}
+        return try tapOnce(watcher, 3)
+    }
+
     /// The same while a video plays, with others watching it or without.
     func tapBesideVideo(_ kind: ViewKind) throws -> Samples {
         let watcher = try Watcher(server, kind)
