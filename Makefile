@@ -13,7 +13,7 @@ RECORDS := $(CURDIR)/.build/records
 # The tests that were built, without a package manager that locks the folder: two verbs may run at once.
 TESTS := .build/debug/lanewatchPackageTests.xctest --testing-library swift-testing
 
-.PHONY: help setup demo build release test unit test-leaks test-page test-clients test-kafka test-librdkafka faults scenarios bench bench-view fuzz format check docs generate release-schemas install clean
+.PHONY: help setup demo build release test unit test-leaks test-hostile test-page test-clients test-kafka test-librdkafka faults scenarios bench bench-view fuzz format check docs generate release-schemas install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -68,6 +68,10 @@ test-leaks: ## Look for a masked secret in random cases, of which `make test` ha
 	$(SWIFT_BUILD) --build-tests
 	LANEWATCH_LEAK_CASES=$(or $(CASES),10000) $(if $(SEED),LANEWATCH_LEAK_SEED=$(SEED)) $(TESTS) --no-parallel --filter LeakTests
 
+test-hostile: ## Have hostile clients at the gate; a good one beside them never waits 50 ms, where the machine does nothing else
+	$(SWIFT_BUILD) --build-tests
+	LANEWATCH_QUIET=1 $(TESTS) --no-parallel --filter GateHostileTests
+
 # Of `make faults`: an option for each variable that is set.
 FAULTS := $(if $(ROWS),--rows "$(ROWS)") $(if $(TIMES),--times $(TIMES)) $(if $(MINUTES),--minutes $(MINUTES)) \
   $(if $(TALLY),--tally "$(TALLY)") $(if $(SEED),--seed $(SEED)) $(if $(LONGEST),--longest $(LONGEST))
@@ -93,10 +97,10 @@ bench: setup ## Print the benchmarks' tables: ratios against peers and floors of
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch
 	Benchmarks/.build/release/lanewatch-bench --lanewatch .build-release/release/lanewatch $(ONLY)
 
-bench-view: setup ## Print the live view's table beside x11vnc and TigerVNC, in some six minutes (ROUNDS=3, SHARE=1, PEERS="lanewatch,Xvnc")
+bench-view: setup ## Print the live view's table beside x11vnc and TigerVNC, in some twenty minutes (ROUNDS=3, SHARE=1, PEERS="lanewatch,Xvnc", TRIALS="tap,scroll")
 	swift build -j 2 --package-path Benchmarks --configuration release
 	$(SWIFT_BUILD) $(RELEASE) --product lanewatch-view
-	Benchmarks/.build/release/lanewatch-bench --view .build-release/release/lanewatch-view --rounds $(or $(ROUNDS),3) --share $(or $(SHARE),1) --only "$(PEERS)" view
+	Benchmarks/.build/release/lanewatch-bench --view .build-release/release/lanewatch-view --rounds $(or $(ROUNDS),3) --share $(or $(SHARE),1) --only "$(PEERS)" --trials "$(TRIALS)" view
 
 fuzz: setup ## Feed what reads others' bytes with bytes of all kinds (SECONDS=60, TARGETS="rules socket …")
 	@scripts/fuzz $(SECONDS) $(TARGETS)
