@@ -99,6 +99,9 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
     /// No certificate, or not the one that was wanted: does not pass by itself.
     public var isOfCertificate: Bool { isOne(of: [RD_KAFKA_RESP_ERR__SSL]) }
 
+    /// The broker that was asked has no such topic: there is none, or it has not heard of it yet.
+    public var isUnknownTopic: Bool { isOne(of: [RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART]) }
+
     /// There was such a topic already.
     public var isTopicThere: Bool { isOne(of: [RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS]) }
 

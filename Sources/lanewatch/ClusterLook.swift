@@ -32,11 +32,23 @@ struct ClusterLook: Sendable {
         return false
     }
 
+    /// The broker that is asked for settings may be another than the one that told of the topics, and hear of a new one a moment
+    /// later: those that it does not know are asked for again.
     private func settings(_ topics: [String]) async -> [String: Result<[String: String], KafkaError>] {
-        guard !topics.isEmpty else { return [:] }
-        do throws(KafkaError) { return try await admin.settings(ofTopics: topics, within: plan.left) } catch {
-            return Dictionary(uniqueKeysWithValues: topics.map { ($0, .failure(error)) })
+        var found: [String: Result<[String: String], KafkaError>] = [:]
+        var unknown = topics
+        for round in 0..<10 where !unknown.isEmpty {
+            if round > 0 { try? await Task.sleep(for: .milliseconds(200)) }
+            do throws(KafkaError) {
+                found.merge(try await admin.settings(ofTopics: unknown, within: plan.left)) { $1 }
+            } catch {
+                for topic in unknown { found[topic] = .failure(error) }
+                break
+            }
+            unknown = topics.filter { if case .failure(let error)? = found[$0] { error.isUnknownTopic } else { false } }
+            if plan.left < 500 { break }
         }
+        return found
     }
 
     /// What holds for topics that are not there yet.
