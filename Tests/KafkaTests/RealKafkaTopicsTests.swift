@@ -145,7 +145,7 @@ import Testing
             try producer.send(Message(topic: topic, key: "0042/07", value: [65]), opaque: 1)
             _ = await producer.flush(within: isAllowed == "true" ? 60_000 : 4000)
             if isAllowed == "true" {
-                #expect(try await until { try await admin.records(of: [topic])[topic] != .missing }, "\(topic)")
+                #expect(try await isMade(topic, admin), "\(topic)")
             } else {
                 #expect(try await admin.records(of: [topic])[topic] == .missing, "\(topic)")
             }
@@ -153,6 +153,10 @@ import Testing
             producer.close()
             await producer.ended()
         }
+    }
+
+    private func isMade(_ topic: String, _ admin: Admin) async throws -> Bool {
+        try await until { try await admin.records(of: [topic])[topic] != .missing }
     }
 
     private func aBrokerThatIsDownIsSeen(_ admin: Admin, _ cluster: KafkaBed) async throws {
