@@ -87,6 +87,14 @@ public protocol FrameSource: AnyObject {
     func look() throws(ScreenError) -> ScreenChange
     /// The frame as the last look left it.
     func withFrame<R>(_ body: (borrowing RawFrame) -> R) -> R
+    /// What nobody may see from now on, of any size: it is not kept, and not read any more. What was concealed and is not any more, the next
+    /// look reads.
+    func conceal(_ rects: [PixelRect])
+}
+
+extension FrameSource {
+    /// One that makes its pixels itself has nothing to forget.
+    public func conceal(_ rects: [PixelRect]) {}
 }
 
 /// What went wrong with a screen, as a sentence for operators.

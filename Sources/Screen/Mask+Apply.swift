@@ -78,18 +78,8 @@ private struct Work {
         }
         if isPlain { return copy(tile, from: source) }
         var isChanged = false
-        for part in visible(of: tile) where copy(part, from: source) { isChanged = true }
+        for part in tile.without(areas.map { $0.rect ?? tile }) where copy(part, from: source) { isChanged = true }
         return isChanged
-    }
-
-    /// What of `tile` no area hides, in pieces that do not overlap.
-    private func visible(of tile: PixelRect) -> [PixelRect] {
-        var pieces = [tile]
-        for area in areas {
-            guard let rect = area.rect else { return [] }
-            pieces = pieces.flatMap { $0.without(rect) }
-        }
-        return pieces
     }
 
     private func copy(_ rect: PixelRect, from source: Source) -> Bool {
@@ -166,6 +156,11 @@ private struct Work {
 }
 
 extension PixelRect {
+    /// What of this one none of `others` covers, in pieces that do not overlap.
+    func without(_ others: [PixelRect]) -> [PixelRect] {
+        others.reduce(isEmpty ? [] : [self]) { pieces, other in pieces.flatMap { $0.without(other) } }
+    }
+
     /// What of this one `other` does not cover: at most four, above, below, left and right of it.
     func without(_ other: PixelRect) -> [PixelRect] {
         let hole = intersection(other)

@@ -99,8 +99,12 @@ import Testing
         let part = (0..<480).flatMap { all[$0 * 1440 + 800..<$0 * 1440 + 1440] }
         expectSame(source.pixels, Array(part))
         // The pointer is where the attendant sees it.
-        X11Input(screen).begin().pointer(x: 10, y: 20, buttons: 0)
-        painter.settle { painter.pointer.x == 810 && painter.pointer.y == 20 }
+        let hands = X11Input(screen).begin()
+        painter.settle {
+            // A server that is slow to let it in costs an attempt.
+            hands.pointer(x: 10, y: 20, buttons: 0)
+            return painter.pointer.x == 810 && painter.pointer.y == 20
+        }
         // Moved to the other side, then switched off.
         try bed.run("xrandr", ["--output", "DUMMY1", "--left-of", "DUMMY0"])
         try source.lookUntilQuiet()

@@ -135,12 +135,19 @@ import Testing
     }
 
     private func capture(
-        _ screen: X11Screen, _ plan: MaskPlan, masked: @escaping @Sendable () -> Void = {}
+        _ screen: X11Screen, _ plan: MaskPlan, made: Made? = nil, masked: @escaping @Sendable () -> Void = {}
     ) throws -> Capture {
         let windows = plan.windows
         return try Capture(mask: plan.mask([:]), masked: masked) { () throws(ScreenError) in
-            try X11Source(screen, following: windows)
+            let source = try X11Source(screen, following: windows)
+            made?.source = source
+            return source
         }
+    }
+
+    /// A capture's source, to be looked at while nothing happens.
+    private final class Made: @unchecked Sendable {
+        var source: X11Source?
     }
 
     private func plan(_ match: MaskPlan.WindowMatch, _ area: PixelRect? = nil) -> MaskPlan {
@@ -158,7 +165,8 @@ import Testing
         let bed = try X11Bed()
         let painter = try X11Painter(bed.display)
         paint(painter)
-        let capture = try capture(bed.screen, plan(Self.pinEntry))
+        let made = Made()
+        let capture = try capture(bed.screen, plan(Self.pinEntry), made: made)
         defer { capture.stop() }
         let mailbox = try Mailbox()
         #expect(capture.watch(mailbox))
@@ -195,6 +203,14 @@ import Testing
             guard let frame = capture.frame else { return false }
             let pixels = Self.pixels(frame)
             return pixels[10 * 640 + 10] & 0xffffff == 0xaa0000 && pixels[(top + 40) * 640 + left + 50] == 0
+        }
+        // Nor does the source have any of it, now that it is known where it is.
+        let source = try #require(made.source)
+        let segment = try #require(source.segment)
+        try settle("a source that has forgotten it") {
+            let shared = UnsafeRawBufferPointer(start: segment.memory, count: SharedSegment.bytes)
+            return !source.pixels.contains(Self.secret)
+                && !shared.bindMemory(to: UInt32.self).contains { $0 & 0xffffff == Self.secret }
         }
         let found = spy.end()
         #expect(found.seen == 0, "in looks, of \(found.looks); \(found.black) were black")

@@ -160,12 +160,14 @@ public final class Capture: Sendable {
                 let source = try makeSource()
                 eye = Eye(source: source, attempts: eye.attempts)
                 state.withLock { $0.counts.sourcesMade += 1 }
+                conceal(source)
                 var change = try source.look()
                 change.size = source.size
                 try publish(change, of: source)
                 if eye.attempts > 0 { report(Notice(.info, "screen is back")) }
                 eye.attempts = 0
             } else if let source = eye.source {
+                conceal(source)
                 try publish(try source.look(), of: source)
             }
         } catch {
@@ -228,7 +230,11 @@ public final class Capture: Sendable {
                 state.tell { $0.post(changed) }
             }
         }
+        if change.windows != nil { conceal(source) }
     }
+
+    /// What is hidden is not even read, as far as it is known where that is.
+    private func conceal(_ source: any FrameSource) { source.conceal(state.withLock { $0.concealed }) }
 
     private func goBlack(_ problem: ScreenError) {
         let fresh = state.withLock({ $0.frame }) == nil ? try? MaskedFrame(size: Self.blindSize) : nil
@@ -293,6 +299,12 @@ extension Capture.State {
         if mask.areas.count > Damage.limit { uncovered.add(covered) }
         tell { $0.post(covered) }
         return true
+    }
+
+    /// The rectangles that are hidden for what is there: not all of the screen where it is not known for a moment where a window is.
+    var concealed: [PixelRect] {
+        let areas = windows == .unknown ? plan.areas : mask.areas
+        return areas.map { $0.rect ?? PixelSize.largest.bounds }
     }
 
     /// Without the screen nobody knows where they are.

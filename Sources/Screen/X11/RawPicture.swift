@@ -2,8 +2,8 @@ import Glibc
 
 /// The screen's pixels as they were last read, and what of a newer piece differs from them.
 ///
-/// Four bytes a pixel in memory order blue, green, red, unused. Owned by the capture thread. Never in a core dump: it holds what
-/// masks hide.
+/// Four bytes a pixel in memory order blue, green, red, unused. Owned by the capture thread. Never in a core dump: it may hold
+/// what is going to be hidden.
 final class RawPicture {
     /// Pieces are compared in squares of the screen of this many pixels: what did not change is not told on.
     static let tile = 64
@@ -32,6 +32,13 @@ final class RawPicture {
 
     func withFrame<R>(_ body: (borrowing RawFrame) -> R) -> R {
         body(RawFrame(size: size, stride: stride, pixels: base))
+    }
+
+    /// Forgets what was read of `rect`: black.
+    func forget(_ rect: PixelRect) {
+        let part = rect.intersection(size.bounds)
+        for y in part.y..<part.bottom { memset(base + y * stride + part.x * 4, 0, part.width * 4) }
+        row = []
     }
 
     /// Takes over the pixels of `piece`, which lies within the picture, from `source`: rows of `layout`, one behind the other.

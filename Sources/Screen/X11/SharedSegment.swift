@@ -15,6 +15,8 @@ final class SharedSegment {
     let memory: UnsafeMutableRawPointer
     let kind: Kind
     private let x: X11Connection
+    /// How far something was written since `wipe`. Bytes.
+    private var used = 0
 
     /// Nil where server and we share no memory: over a network, or between users.
     init?(_ x: X11Connection, allowed: [Kind] = [.descriptor, .systemV]) throws(ScreenError) {
@@ -32,6 +34,15 @@ final class SharedSegment {
     deinit {
         xcb_shm_detach(x.raw, id)
         if kind == .descriptor { munmap(memory, Self.bytes) } else { shmdt(memory) }
+    }
+
+    /// The server is going to write into the first `bytes`.
+    func expect(_ bytes: Int) { used = max(used, bytes) }
+
+    /// Forgets all that was written. Nothing may be under way.
+    func wipe() {
+        memset(memory, 0, min(used, Self.bytes))
+        used = 0
     }
 
     private static func passed(_ x: X11Connection, _ id: xcb_shm_seg_t) throws(ScreenError) -> UnsafeMutableRawPointer?

@@ -24,10 +24,19 @@ extension X11Source {
     func readAll(_ found: inout Damage) throws(ScreenError) {
         isPictureStale = false
         damaged = nil
+        revealed.removeAll()
         // Before the pixels are read: what is drawn from now on is told of anew.
         subtraction = xcb_damage_subtract(x.raw, damage, 0, 0).sequence
         try read([bounds]) { _ in }
         found.add(bounds)
+    }
+
+    /// Reads what a mask has hidden until now.
+    func readRevealed(_ found: inout Damage) throws(ScreenError) {
+        guard !revealed.isEmpty else { return }
+        let rects = revealed.clipped(to: bounds).rects
+        revealed.removeAll()
+        try read(rects) { found.add($0) }
     }
 
     /// Reads what was damaged, and adds to `found` what of it is not as it was.
@@ -80,11 +89,11 @@ extension X11Source {
 
     private var capacity: Int { SharedSegment.bytes }
 
-    /// Cuts what is larger than the shared memory.
+    /// What of `rects` is not concealed, cut where it is larger than the shared memory. Nothing else is ever asked for.
     private func slices(_ rects: [PixelRect]) -> [PixelRect] {
         let most = segment == nil ? Self.mostReplyBytes : capacity
         var slices: [PixelRect] = []
-        for rect in rects where !rect.isEmpty {
+        for rect in rects.flatMap({ $0.without(concealed) }) {
             let rows = max(1, most / layout.stride(width: rect.width))
             var y = rect.y
             while y < rect.bottom {
@@ -107,6 +116,7 @@ extension X11Source {
             used += (bytes + 63) & ~63
             place += 1
         }
+        segment?.expect(used)
         try x.flush()
         return sent
     }
@@ -162,6 +172,8 @@ extension X11Source {
             let pixels = xcb_get_image_data(reply.pointer)
         else { return false }
         take(piece.rect, from: pixels, changed)
+        // The reply is ours, and given back with all that is in it.
+        memset(pixels, 0, bytes)
         return true
     }
 

@@ -55,6 +55,10 @@ public final class X11Source: FrameSource {
     private var isCursorStale = true
     private var mayHaveMore = false
     var isPictureStale = true
+    /// Not read, and not in the picture; in its coordinates, and maybe outside of it.
+    private(set) var concealed: [PixelRect] = []
+    /// What was concealed and is to be read.
+    var revealed = Damage()
     /// Nil where no mask follows a window.
     private var windows: X11Windows?
     private var toldWindows: WindowPlaces?
@@ -122,6 +126,17 @@ public final class X11Source: FrameSource {
 
     public func withFrame<R>(_ body: (borrowing RawFrame) -> R) -> R { picture.withFrame(body) }
 
+    public func conceal(_ rects: [PixelRect]) {
+        guard rects != concealed else { return }
+        for former in concealed {
+            for part in former.intersection(bounds).without(rects) { revealed.add(part) }
+        }
+        concealed = rects
+        for rect in rects { picture.forget(rect) }
+        segment?.wipe()
+        if !revealed.isEmpty { nextLook = 0 }
+    }
+
     public func look() throws(ScreenError) -> ScreenChange {
         tally.looks += 1
         var change = ScreenChange()
@@ -134,7 +149,12 @@ public final class X11Source: FrameSource {
             try refreshArea(&change)
             if windows?.isStale == true { try followWindows(again: change.damage) }
             if isCursorStale { change.cursor = try readCursor() ?? change.cursor }
-            if isPictureStale { try readAll(&change.damage) } else { try readDamage(&change.damage) }
+            if isPictureStale {
+                try readAll(&change.damage)
+            } else {
+                try readRevealed(&change.damage)
+                try readDamage(&change.damage)
+            }
             // What came in between the replies: the socket will not tell of it again.
             readEvents(reading: false)
         }
@@ -154,6 +174,7 @@ public final class X11Source: FrameSource {
 
     private var hasWork: Bool {
         damaged != nil || isAreaStale || isCursorStale || isPictureStale || mayHaveMore || windows?.isStale == true
+            || !revealed.isEmpty
     }
 
     /// Looks for the windows. What was read before in this look was read while they were elsewhere, and is read again.

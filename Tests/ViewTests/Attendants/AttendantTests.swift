@@ -291,4 +291,20 @@ import Testing
         try hear(until: 0xff)
         try bed.stop()
     }
+
+    /// Into a mask, out of it, or past it: what a viewer would move of its own is hidden, or is to be.
+    @Test(arguments: [(100, 100), (100, 20), (10, 10)]) func aMoveAcrossAMaskIsToldAsPixels(x: Int, y: Int) throws {
+        let hidden = PixelRect(x: 100, y: 100, width: 40, height: 40)
+        let bed = try ViewBed(mask: Mask(areas: [.init(hidden)]))
+        let client = try bed.join([RFBClient.raw, RFBClient.copyRect]).client
+        bed.screen.draw(bed.screen.size.bounds) { x, y in UInt32(x << 8 | y) }
+        bed.screen.scroll(PixelRect(x: x, y: y, width: 100, height: 100), dx: 0, dy: 16)
+        bed.screen.fill(PixelRect(x: 0, y: 0, width: 4, height: 4), 0xff_ffff)
+        try bed.hear(client, until: 0xff_ffff)
+        #expect(bed.wrongPixels(client) == 0)
+        #expect(bed.capture.counts.copiesMasked == 1)
+        #expect(bed.capture.counts.copies == 0)
+        #expect(client.rectangles[RFBClient.copyRect, default: 0] == 0)
+        try bed.stop()
+    }
 }
