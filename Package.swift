@@ -39,6 +39,7 @@ let package = Package(
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CVNCServer", pkgConfig: "libvncserver", providers: [.apt(["libvncserver-dev"])]),
+        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(
             name: "CXCB", pkgConfig: "xcb",
@@ -67,7 +68,8 @@ let package = Package(
         module("Screen", ["Lane", "Loop", "CLinux", "CXCB", "CXKBCommon"]),
         // The page's files are a part of the program: PageAssets.swift holds them.
         module(
-            "View", ["Lane", "Loop", "Net", "Signing", "Screen", "CLinux", "CVNCServer"], resources: ["Page/Assets"]),
+            "View", ["Lane", "Loop", "Net", "Signing", "Screen", "CLinux", "CVNCServer", "CTurboJPEG"],
+            resources: ["Page/Assets"]),
         module("CommandLine", ["Lane"]),
         module("Telemetry", ["Lane", "Loop", "Net", "CLinux", "CSystemd"]),
         module(

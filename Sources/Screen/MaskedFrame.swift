@@ -8,9 +8,12 @@ import Synchronization
 /// Any thread may copy out of it; the capture thread alone writes. Both hold its lock for some ten microseconds.
 public final class MaskedFrame: Sendable {
     public let size: PixelSize
+    /// No other frame of this process has it.
+    public let serial: UInt64
     /// Bytes from one row to the next.
     public let stride: Int
     private let memory: Mutex<Memory>
+    private static let serials = Atomic<UInt64>(0)
 
     private struct Memory {
         // Touched under the mutex alone.
@@ -24,6 +27,7 @@ public final class MaskedFrame: Sendable {
     init(size: PixelSize) throws(ScreenError) {
         guard size.isUsable else { throw ScreenError(.unsupported, "a screen of \(size) pixels cannot be shown") }
         self.size = size
+        serial = Self.serials.add(1, ordering: .relaxed).newValue
         stride = size.width * 4
         guard let pixels = PixelMemory(bytes: stride * size.height, whole: true) else {
             throw ScreenError(.unsupported, "no memory for a screen of \(size) pixels")

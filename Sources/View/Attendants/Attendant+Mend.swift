@@ -77,6 +77,7 @@ extension Attendant {
         guard let due = trimDue, due <= Self.milliseconds() else { return }
         trimDue = nil
         scratch.trim(unusedSince: due - ScratchPool.idle)
+        share.trim(at: due)
     }
 
     private func mendTimeout() -> Int32 {

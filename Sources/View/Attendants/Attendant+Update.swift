@@ -64,6 +64,28 @@ extension Attendant {
         lastCopied = frame.copy(rects, to: slot.base)
         tally.pixels += pixels
         screen.pointee.frameBuffer = slot.base.assumingMemoryBound(to: CChar.self)
+        var isMade = true
+        var hasPictures = false
+        if !exactly, let wish = pictureWish(client),
+            case let strips = PictureStrips(of: rects, in: slot.base, stride: frame.stride), !strips.pictures.isEmpty
+        {
+            hasPictures = true
+            isMade = send(strips, wish, of: frame, slot.base, to: client)
+            note(strips.rest, byJPEG: true, besides: .empty, slot.base, stride: frame.stride)
+        } else {
+            encode(rects, slot.base, stride: frame.stride, to: client, exactly: exactly)
+        }
+        screen.pointee.frameBuffer = nil
+        let now = Self.milliseconds()
+        let isLarge = scratch.giveBack(slot, written: pixels * 4, at: now)
+        if isLarge || hasPictures { trimDue = now + ScratchPool.idle }
+        return isMade
+    }
+
+    /// The library makes the whole update.
+    private func encode(
+        _ rects: [PixelRect], _ pixels: UnsafeRawPointer, stride: Int, to client: Client, exactly: Bool
+    ) {
         let byJPEG = !exactly && usesJPEG(client)
         let copied = box(of: client.pointee.copyRegion)
         // Its qualities are the viewer's wish, which it says anew with its encodings: put back afterwards.
@@ -71,11 +93,7 @@ extension Attendant {
         if !byJPEG { (client.pointee.tightQualityLevel, client.pointee.turboQualityLevel) = (-1, -1) }
         _ = rfbUpdateClient(client)
         (client.pointee.tightQualityLevel, client.pointee.turboQualityLevel) = (quality, turbo)
-        screen.pointee.frameBuffer = nil
-        note(rects, byJPEG: byJPEG, besides: copied, slot.base, stride: frame.stride)
-        let now = Self.milliseconds()
-        if scratch.giveBack(slot, written: pixels * 4, at: now) { trimDue = now + ScratchPool.idle }
-        return true
+        note(rects, byJPEG: byJPEG, besides: copied, pixels, stride: stride)
     }
 
     /// What the next update sends as pixels, at most: what changed, and what was moved if it turns out that it cannot be copied, as far
@@ -98,11 +116,7 @@ extension Attendant {
             sraRgnDestroy(region)
             return nil
         }
-        for rect in chosen {
-            let part = self.region(of: rect)
-            sraRgnSubtract(region, part)
-            sraRgnDestroy(part)
-        }
+        for rect in chosen { subtract(rect, from: region) }
         sraRgnSubtract(client.pointee.modifiedRegion, region)
         tally.slices += 1
         return region
@@ -211,6 +225,12 @@ extension Attendant {
 
     private func region(of rect: PixelRect) -> OpaquePointer? {
         sraRgnCreateRect(Int32(rect.x), Int32(rect.y), Int32(rect.right), Int32(rect.bottom))
+    }
+
+    func subtract(_ rect: PixelRect, from region: OpaquePointer?) {
+        let part = self.region(of: rect)
+        sraRgnSubtract(region, part)
+        sraRgnDestroy(part)
     }
 
     /// As if the viewer had asked for what changes in `area`.

@@ -27,6 +27,9 @@ public final class Attendant: @unchecked Sendable {
         /// Updates that sent again, as it is, what was sent by JPEG.
         public var mends = 0
         public var pixels = 0
+        /// Parts that were sent by JPEGs of ours, and those of them that were made for another attendant.
+        public var pictures = 0
+        public var sharedPictures = 0
         public var copies = 0
         /// Moves sent as pixels, as the viewer has some of them moved already.
         public var copiesAsPixels = 0
@@ -48,6 +51,7 @@ public final class Attendant: @unchecked Sendable {
     let backlog: Backlog
     private let capture: Capture
     let scratch: ScratchPool
+    let share: PictureShare
     private let hearing: @Sendable (AttendantID, InputEvent) -> Void
     private let controls: Atomic<Bool>
     private let isEnding = Atomic<Bool>(false)
@@ -75,7 +79,8 @@ public final class Attendant: @unchecked Sendable {
 
     init(
         id: AttendantID, label: String, screen: ScreenPool.Screen, mailbox: Mailbox, backlog: Backlog, capture: Capture,
-        scratch: ScratchPool, controls: Bool, hear: @escaping @Sendable (AttendantID, InputEvent) -> Void
+        scratch: ScratchPool, share: PictureShare, controls: Bool,
+        hear: @escaping @Sendable (AttendantID, InputEvent) -> Void
     ) {
         self.id = id
         self.label = label
@@ -84,6 +89,7 @@ public final class Attendant: @unchecked Sendable {
         self.backlog = backlog
         self.capture = capture
         self.scratch = scratch
+        self.share = share
         self.controls = Atomic(controls)
         hearing = hear
     }
@@ -106,7 +112,10 @@ public final class Attendant: @unchecked Sendable {
     /// The attendant's life. Closes `socket`, gives the screen back.
     func run(owning socket: Int32) -> AttendantEnding {
         defer {
-            if trimDue != nil { scratch.trim(unusedSince: .max) }
+            if trimDue != nil {
+                scratch.trim(unusedSince: .max)
+                share.trim(at: .max)
+            }
             for event in pressed.release() { hearing(id, event) }
             capture.unwatch(mailbox)
             frame = nil

@@ -70,6 +70,7 @@ public final class Attendants: Sendable {
     private let label: String
     private let hooks: Hooks
     private let scratch = ScratchPool()
+    private let share = PictureShare()
 
     /// Makes the encoders' screens, all of them: before any thread that uses libvncserver.
     /// - Parameter label: the lane's name, which viewers show in their window's title; at most 120 bytes are sent.
@@ -98,7 +99,7 @@ public final class Attendants: Sendable {
             }
             let attendant = Attendant(
                 id: id, label: label, screen: screen, mailbox: mailbox, backlog: backlog, capture: capture,
-                scratch: scratch, controls: controls, hear: hooks.input)
+                scratch: scratch, share: share, controls: controls, hear: hooks.input)
             let isIn = state.withLock { state in
                 if !state.isStopped { state.attendants[id] = attendant }
                 return !state.isStopped
@@ -138,6 +139,9 @@ public final class Attendants: Sendable {
     public var counts: [AttendantID: Attendant.Counts] {
         state.withLock { $0.attendants }.mapValues { $0.counts }
     }
+
+    /// Bytes of pictures that are kept for others, for tests.
+    var keptPictureBytes: Int { share.keptBytes }
 
     private struct Pair: ~Copyable {
         let outer: Descriptor

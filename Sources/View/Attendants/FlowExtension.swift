@@ -126,12 +126,18 @@ extension Attendant {
         }
         guard !flow.answers.isEmpty else { return }
         for bytes in flow.answers where client.pointee.sock >= 0 {
-            let code = bytes.withUnsafeBytes {
-                rfbWriteExact(client, $0.baseAddress?.assumingMemoryBound(to: CChar.self), Int32($0.count))
-            }
-            if code <= 0 { rfbCloseClient(client) }
+            write(bytes, to: client)
             tally.fences += 1
         }
         flow.answers.removeAll()
+    }
+
+    /// Closes the client where the gate is gone.
+    func write(_ bytes: [UInt8], to client: Client) {
+        guard client.pointee.sock >= 0 else { return }
+        let code = bytes.withUnsafeBytes {
+            rfbWriteExact(client, $0.baseAddress?.assumingMemoryBound(to: CChar.self), Int32($0.count))
+        }
+        if code <= 0 { rfbCloseClient(client) }
     }
 }
