@@ -148,4 +148,28 @@ import Testing
         expectSame(source.pixels, painter.pixels(size))
         #expect(moves >= 20 && source.counts.scrolls == moves)
     }
+
+    /// A video is looked at for moves now and then; a list that is scrolled each time.
+    @Test func whereNothingMovesTheSearchIsRare() {
+        var hope = ScrollHope()
+        let (video, list) = (
+            PixelRect(x: 0, y: 0, width: 640, height: 360), PixelRect(x: 9, y: 9, width: 300, height: 90)
+        )
+        var searches = 0
+        for _ in 0..<108 where hope.isWorthASearch(of: video) {
+            hope.searched(found: false)
+            searches += 1
+        }
+        #expect(searches == ScrollHope.attempts + 100 / ScrollHope.interval)
+        // Found once, it is looked for each time again.
+        while !hope.isWorthASearch(of: video) {}
+        hope.searched(found: true)
+        for _ in 0..<ScrollHope.attempts {
+            let isSearched = hope.isWorthASearch(of: video)
+            #expect(isSearched)
+            hope.searched(found: false)
+        }
+        let isOther = hope.isWorthASearch(of: list)
+        #expect(isOther)
+    }
 }

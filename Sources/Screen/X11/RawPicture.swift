@@ -12,11 +12,24 @@ final class RawPicture {
     let stride: Int
     private let memory: PixelMemory
     private var base: UnsafeMutableRawPointer { memory.base }
-    /// A row that was converted.
-    private var row: [UInt32]
-    /// For each column of tiles the first and last changed row; first is `Int.max` where none did.
-    private var firsts: [Int] = []
-    private var lasts: [Int] = []
+    private var work = Work()
+
+    /// Of one update, kept for the next.
+    private struct Work {
+        /// A row that was converted.
+        var row: [UInt32] = []
+        /// For each column of tiles the first and last changed row; first is `Int.max` where none did.
+        var firsts: [Int] = []
+        var lasts: [Int] = []
+
+        mutating func clear(_ columns: Int) {
+            if firsts.count < columns {
+                firsts = [Int](repeating: Int.max, count: columns)
+                lasts = [Int](repeating: 0, count: columns)
+            }
+            for place in 0..<columns { firsts[place] = Int.max }
+        }
+    }
 
     /// - Throws: `unsupported` for a size that is not usable, or without memory.
     init(size: PixelSize) throws(ScreenError) {
@@ -27,7 +40,6 @@ final class RawPicture {
             throw ScreenError(.unsupported, "no memory for a screen of \(size) pixels")
         }
         self.memory = memory
-        row = []
     }
 
     func withFrame<R>(_ body: (borrowing RawFrame) -> R) -> R {
@@ -38,7 +50,7 @@ final class RawPicture {
     func forget(_ rect: PixelRect) {
         let part = rect.intersection(size.bounds)
         for y in part.y..<part.bottom { memset(base + y * stride + part.x * 4, 0, part.width * 4) }
-        row = []
+        work.row = []
     }
 
     /// Takes over the pixels of `piece`, which lies within the picture, from `source`: rows of `layout`, one behind the other.
@@ -50,14 +62,18 @@ final class RawPicture {
         let sourceStride = layout.stride(width: piece.width)
         let columns = (piece.right - 1) / Self.tile - piece.x / Self.tile + 1
         var open: [PixelRect] = []
+        // Taken out, so that nobody asks for each pixel's row whether it is used elsewhere.
+        var work = work
+        self.work = Work()
+        defer { self.work = work }
         var top = piece.y
         while top < piece.bottom {
             let bottom = min(piece.bottom, (top / Self.tile + 1) * Self.tile)
-            clear(columns)
+            work.clear(columns)
             for y in top..<bottom {
-                compareRow(y, piece, source + (y - piece.y) * sourceStride, layout)
+                compareRow(y, piece, source + (y - piece.y) * sourceStride, layout, &work)
             }
-            open = joined(open, piece, columns, changed)
+            open = joined(open, piece, columns, work, changed)
             top = bottom
         }
         for rect in open { changed(rect) }
@@ -81,30 +97,25 @@ final class RawPicture {
         return ScreenCopy(from: to.offset(x: 0, y: move.shift), dx: 0, dy: -move.shift)
     }
 
-    private func clear(_ columns: Int) {
-        if firsts.count < columns {
-            firsts = [Int](repeating: Int.max, count: columns)
-            lasts = [Int](repeating: 0, count: columns)
-        }
-        for place in 0..<columns { firsts[place] = Int.max }
-    }
-
-    private func compareRow(_ y: Int, _ piece: PixelRect, _ source: UnsafeRawPointer, _ layout: PixelLayout) {
+    private func compareRow(
+        _ y: Int, _ piece: PixelRect, _ source: UnsafeRawPointer, _ layout: PixelLayout, _ work: inout Work
+    ) {
         let old = base + y * stride + piece.x * 4
-        guard layout.kind != .direct else { return compareRow(y, piece, source, old) }
-        if row.count < piece.width { row = [UInt32](repeating: 0, count: piece.width) }
-        // Taken out, so that the array is not touched twice at a time.
-        var converted = row
-        row = []
+        guard layout.kind != .direct else { return compareRow(piece, y, source, old, &work) }
+        if work.row.count < piece.width { work.row = [UInt32](repeating: 0, count: piece.width) }
+        var converted = work.row
+        work.row = []
         converted.withUnsafeMutableBytes {
             guard let target = $0.baseAddress else { return }
             layout.convert(source, width: piece.width, to: target)
-            compareRow(y, piece, target, old)
+            compareRow(piece, y, target, old, &work)
         }
-        row = converted
+        work.row = converted
     }
 
-    private func compareRow(_ y: Int, _ piece: PixelRect, _ new: UnsafeRawPointer, _ old: UnsafeMutableRawPointer) {
+    private func compareRow(
+        _ piece: PixelRect, _ y: Int, _ new: UnsafeRawPointer, _ old: UnsafeMutableRawPointer, _ work: inout Work
+    ) {
         // Most rows of a screen that is compared as a whole are as they were.
         guard memcmp(new, old, piece.width * 4) != 0 else { return }
         var (x, column) = (piece.x, 0)
@@ -113,8 +124,8 @@ final class RawPicture {
             let (offset, count) = ((x - piece.x) * 4, (end - x) * 4)
             if memcmp(new + offset, old + offset, count) != 0 {
                 memcpy(old + offset, new + offset, count)
-                firsts[column] = min(firsts[column], y)
-                lasts[column] = y
+                work.firsts[column] = min(work.firsts[column], y)
+                work.lasts[column] = y
             }
             x = end
             column += 1
@@ -124,18 +135,18 @@ final class RawPicture {
     /// Puts changed tiles side by side into one rectangle, and rectangles of one width below each other; what cannot grow any
     /// more goes to `changed`.
     private func joined(
-        _ above: [PixelRect], _ piece: PixelRect, _ columns: Int, _ changed: (PixelRect) -> Void
+        _ above: [PixelRect], _ piece: PixelRect, _ columns: Int, _ work: Work, _ changed: (PixelRect) -> Void
     ) -> [PixelRect] {
         var found: [PixelRect] = []
         var column = 0
         while column < columns {
-            guard firsts[column] != Int.max else {
+            guard work.firsts[column] != Int.max else {
                 column += 1
                 continue
             }
-            var (first, last, end) = (firsts[column], lasts[column], column + 1)
-            while end < columns, firsts[end] != Int.max {
-                (first, last) = (min(first, firsts[end]), max(last, lasts[end]))
+            var (first, last, end) = (work.firsts[column], work.lasts[column], column + 1)
+            while end < columns, work.firsts[end] != Int.max {
+                (first, last) = (min(first, work.firsts[end]), max(last, work.lasts[end]))
                 end += 1
             }
             let left = max(piece.x, (piece.x / Self.tile + column) * Self.tile)

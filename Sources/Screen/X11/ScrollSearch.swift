@@ -132,3 +132,27 @@ struct ScrollSearch {
         return left..<right
     }
 }
+
+/// Whether to look for moves once more where there was none again and again, as in a video: after some attempts each fourth time only.
+struct ScrollHope: Hashable {
+    static let attempts = 8
+    static let interval = 4
+
+    private var rect = PixelRect.empty
+    private var misses = 0
+
+    mutating func isWorthASearch(of rect: PixelRect) -> Bool {
+        if rect != self.rect { (self.rect, misses) = (rect, 0) }
+        guard misses >= Self.attempts else { return true }
+        misses += 1
+        return misses % Self.interval == 0
+    }
+
+    mutating func searched(found: Bool) {
+        if found {
+            misses = 0
+        } else if misses < Self.attempts {
+            misses += 1
+        }
+    }
+}

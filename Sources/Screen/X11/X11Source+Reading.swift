@@ -180,9 +180,11 @@ extension X11Source {
     /// Takes pixels over. One part of a look may turn out to have been moved: what was moved is told as that, the rest as changed.
     private func take(_ rect: PixelRect, from pixels: UnsafeRawPointer, _ changed: (PixelRect) -> Void) {
         var move: ScreenCopy?
-        if isScrollWanted, scroll == nil, let found = picture.moved(rect, from: pixels, layout) {
+        if isScrollWanted, scroll == nil, hope.isWorthASearch(of: rect) {
+            let found = picture.moved(rect, from: pixels, layout)
+            hope.searched(found: found != nil)
             // Watchers move what they had before this look: what of it has changed since is not that any more.
-            if changedNow.clipped(to: found.from).isEmpty { move = found }
+            if let found, changedNow.clipped(to: found.from).isEmpty { move = found }
         }
         picture.update(rect, from: pixels, layout) { part in
             changedNow.add(part)

@@ -66,6 +66,7 @@ public final class X11Source: FrameSource {
     /// Of this look: whether what is read may be looked at for moves, the one that was found, and what was found changed.
     var isScrollWanted = false
     var scroll: ScreenCopy?
+    var hope = ScrollHope()
     var changedNow = Damage()
     var tally = Counts()
 
