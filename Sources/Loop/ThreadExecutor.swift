@@ -12,44 +12,34 @@ import Synchronization
 /// ```
 /// Jobs run in order of arrival. The thread ends after `stop()`, once the jobs enqueued before it are done.
 public final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
-    // @unchecked: the queue is guarded by the pthread mutex; the condition belongs to it.
+    // @unchecked: the queue is touched within the monitor alone.
     private struct Queue {
         var jobs: [UnownedJob] = []
         var isStopped = false
     }
 
     private var queue = Queue()
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let monitor = Monitor()
     private let threadID = Atomic<UInt>(0)
 
     /// `name` shows in `ps -L` and `top -H`; at most 15 bytes.
     public init(name: String) {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
         startThread(name: name) { [self] in run() }
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
     }
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        pthread_mutex_lock(mutex)
-        queue.jobs.append(job)
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
+        monitor.withLock {
+            queue.jobs.append(job)
+            monitor.wakeOne()
+        }
     }
 
     public func stop() {
-        pthread_mutex_lock(mutex)
-        queue.isStopped = true
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
+        monitor.withLock {
+            queue.isStopped = true
+            monitor.wakeOne()
+        }
     }
 
     public func checkIsolated() {
@@ -63,11 +53,11 @@ public final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     private func run() {
         threadID.store(UInt(pthread_self()), ordering: .relaxed)
         while true {
-            pthread_mutex_lock(mutex)
-            while queue.jobs.isEmpty && !queue.isStopped { pthread_cond_wait(condition, mutex) }
-            let jobs = queue.jobs
-            queue.jobs.removeAll(keepingCapacity: queue.jobs.capacity <= 4096)
-            pthread_mutex_unlock(mutex)
+            let jobs = monitor.withLock {
+                while queue.jobs.isEmpty && !queue.isStopped { monitor.wait() }
+                defer { queue.jobs.removeAll(keepingCapacity: queue.jobs.capacity <= 4096) }
+                return queue.jobs
+            }
             if jobs.isEmpty { return }
             for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
         }

@@ -1,5 +1,4 @@
-import CLinux
-import Glibc
+import Loop
 import Screen
 
 /// Memory for the pictures that encoders work on: a copy each of what one update sends, of the size of a whole frame.
@@ -8,7 +7,7 @@ import Screen
 /// to 25 ms; more only cost memory, as a lane has few cores. Pages that large updates wrote go back to the system once a place has not
 /// been used for a while: to take them anew for each picture of a video cost more than to encode it.
 final class ScratchPool: @unchecked Sendable {
-    // @unchecked: `free` is touched under the mutex alone; a slot that was taken belongs to who took it.
+    // @unchecked: `free` is touched within the monitor alone; a slot that was taken belongs to who took it.
     static let slots = 4
     /// A slot that more was written to since it gave its pages back, is to give them back.
     static let keptBytes = 256 << 10
@@ -24,27 +23,14 @@ final class ScratchPool: @unchecked Sendable {
     }
 
     private var free: [Slot?] = Array(repeating: nil, count: slots)
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-    init() {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
+    private let monitor = Monitor()
 
     /// Waits for a place. - Returns: `bytes` of memory, of which `count` will be written; nil where the system gives none.
     func take(_ bytes: Int, writing count: Int) -> Slot? {
-        pthread_mutex_lock(mutex)
-        while free.isEmpty { pthread_cond_wait(condition, mutex) }
-        var slot = free.removeLast()
-        pthread_mutex_unlock(mutex)
+        var slot = monitor.withLock {
+            while free.isEmpty { monitor.wait() }
+            return free.removeLast()
+        }
         if slot?.pixels.bytes != bytes {
             // Of another size than the frame has now: given back whole, never kept beside a smaller frame.
             slot = nil
@@ -70,19 +56,19 @@ final class ScratchPool: @unchecked Sendable {
 
     /// Gives pages back to the system of slots that nobody has used since `time`.
     func trim(unusedSince time: Int64) {
-        pthread_mutex_lock(mutex)
-        for place in free.indices {
-            guard let slot = free[place], slot.written > Self.keptBytes, slot.used <= time else { continue }
-            slot.pixels.discard()
-            free[place]?.written = 0
+        monitor.withLock {
+            for place in free.indices {
+                guard let slot = free[place], slot.written > Self.keptBytes, slot.used <= time else { continue }
+                slot.pixels.discard()
+                free[place]?.written = 0
+            }
         }
-        pthread_mutex_unlock(mutex)
     }
 
     private func put(_ slot: Slot?) {
-        pthread_mutex_lock(mutex)
-        free.append(slot)
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
+        monitor.withLock {
+            free.append(slot)
+            monitor.wakeOne()
+        }
     }
 }

@@ -1,5 +1,4 @@
-import CLinux
-import Glibc
+import Loop
 import Screen
 
 /// Parts of the masked screen by JPEG, each made once for all attendants who want the same at the same time.
@@ -10,7 +9,7 @@ import Screen
 ///
 /// Any thread.
 final class PictureShare: @unchecked Sendable {
-    // @unchecked: what is below `mutex` is touched under it alone; a compressor that was taken belongs to who took it.
+    // @unchecked: what is below `monitor` is touched within it alone; a compressor that was taken belongs to who took it.
 
     /// What makes two parts the same.
     struct Key: Hashable {
@@ -48,25 +47,12 @@ final class PictureShare: @unchecked Sendable {
         case made([UInt8])
     }
 
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let monitor = Monitor()
     private var parts: [Key: Part] = [:]
     /// Those that were made, the oldest first, and when. Milliseconds.
     private var order: [(key: Key, at: Int64, bytes: Int)] = []
     private var bytes = 0
     private var compressors: [JPEGCompressor] = []
-
-    init() {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
 
     /// The part of `key`, made by `make` where nobody has made it or is at it.
     /// - Parameters:
@@ -76,39 +62,46 @@ final class PictureShare: @unchecked Sendable {
     func find(
         _ key: Key, waiting: Bool, at now: Int64, make: (JPEGCompressor) -> [UInt8]?
     ) -> Found {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        drop(before: now - Self.kept)
-        while let part = parts[key] {
-            if case .made(let found) = part { return .shared(found) }
-            guard waiting else { return .busy }
-            pthread_cond_wait(condition, mutex)
+        let compressor: JPEGCompressor?
+        switch monitor.withLock({ claim(key, waiting, now) }) {
+        case .other(let found): return found
+        case .own(let kept): compressor = kept ?? JPEGCompressor()
         }
-        parts[key] = .making
-        let kept = compressors.popLast()
-        pthread_mutex_unlock(mutex)
-        let compressor = kept ?? JPEGCompressor()
         let found = compressor.flatMap(make)
-        pthread_mutex_lock(mutex)
-        if let compressor, compressors.count < Self.mostCompressors { compressors.append(compressor) }
-        keep(found, as: key, at: now)
-        pthread_cond_broadcast(condition)
+        monitor.withLock {
+            if let compressor, compressors.count < Self.mostCompressors { compressors.append(compressor) }
+            keep(found, as: key, at: now)
+            monitor.wakeAll()
+        }
         return found.map { .made($0) } ?? .refused
     }
 
     /// Gives back what has not been used of late, and what compressors need.
     func trim(at now: Int64) {
-        pthread_mutex_lock(mutex)
-        drop(before: now - Self.kept)
-        if order.isEmpty { compressors.removeAll() }
-        pthread_mutex_unlock(mutex)
+        monitor.withLock {
+            drop(before: now - Self.kept)
+            if order.isEmpty { compressors.removeAll() }
+        }
     }
 
     /// Bytes that are kept, for tests.
-    var keptBytes: Int {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return bytes
+    var keptBytes: Int { monitor.withLock { bytes } }
+
+    private enum Claim {
+        /// It is the caller's to make, by a compressor that is there, or another.
+        case own(JPEGCompressor?)
+        case other(Found)
+    }
+
+    private func claim(_ key: Key, _ waiting: Bool, _ now: Int64) -> Claim {
+        drop(before: now - Self.kept)
+        while let part = parts[key] {
+            if case .made(let found) = part { return .other(.shared(found)) }
+            guard waiting else { return .other(.busy) }
+            monitor.wait()
+        }
+        parts[key] = .making
+        return .own(compressors.popLast())
     }
 
     private func keep(_ found: [UInt8]?, as key: Key, at now: Int64) {
