@@ -13,8 +13,8 @@ import Testing
     private func quality(_ level: Int) -> Int { -32 + level }
 
     /// Draws pictures that nobody has seen until all viewers have the last.
-    private func play(_ bed: ViewBed, _ clients: [RFBClient], rounds: Int) throws {
-        for round in 1...rounds {
+    private func play(_ bed: ViewBed, _ clients: [RFBClient], rounds: ClosedRange<Int>) throws {
+        for round in rounds {
             MendTests.drawPhoto(bed.screen, Self.video, seed: round)
             // Behind it: who has this has the picture.
             let colour = UInt32(round) * 0x10_2030
@@ -35,7 +35,7 @@ import Testing
             bed.join(encodings), bed.join(encodings + [RFBClient.lastRect]), bed.join(encodings, format: .rgb565),
             bed.join(encodings + [RFBClient.lastRect], format: .rgbx888Big),
         ].map(\.client)
-        try play(bed, clients, rounds: 10)
+        try play(bed, clients, rounds: 1...10)
         let (pictures, shared) = sums(bed)
         #expect(pictures >= 4 * 10)
         // A thread that came late by a tenth of a second makes it again.
@@ -53,7 +53,7 @@ import Testing
     @Test func otherWishesAreNotTheSame() throws {
         let bed = try ViewBed(size: PixelSize(width: 512, height: 320))
         let clients = try [3, 6, 9].map { try bed.join([RFBClient.tight, quality($0)]).client }
-        try play(bed, clients, rounds: 3)
+        try play(bed, clients, rounds: 1...3)
         let (pictures, shared) = sums(bed)
         #expect(pictures >= 3 * 3)
         #expect(shared == 0)
@@ -70,7 +70,7 @@ import Testing
         for round in 1...40 {
             MendTests.drawPhoto(bed.screen, Self.video, seed: round)
             bed.screen.fill(MendTests.mark, UInt32(round) * 0x1_0203)
-            try bed.hear(good, until: UInt32(round) * 0x1_0203, milliseconds: 3000)
+            try bed.hear(good, until: UInt32(round) * 0x1_0203)
         }
         try bed.hear(stuck, until: 40 * 0x1_0203)
         for client in [stuck, good] {
@@ -86,13 +86,18 @@ import Testing
     @Test func whatIsKeptIsGivenBack() throws {
         let bed = try ViewBed(size: PixelSize(width: 512, height: 320))
         let client = try bed.join([RFBClient.tight, quality(6)]).client
-        try play(bed, [client], rounds: 2)
-        #expect(bed.attendants.keptPictureBytes > 0)
+        // On a machine that sleeps for a moment it is given back before it is looked at.
+        var round = 0
+        try awaitTrue(seconds: 20, "something that is kept") {
+            round += 1
+            try? play(bed, [client], rounds: round...round)
+            return bed.attendants.keptPictureBytes > 0
+        }
         try awaitTrue(seconds: 10) {
             _ = try? client.hear(milliseconds: 50)
             return bed.attendants.keptPictureBytes == 0
         }
-        try play(bed, [client], rounds: 2)
+        try play(bed, [client], rounds: round + 1...round + 2)
         try bed.stop()
         #expect(bed.attendants.keptPictureBytes == 0)
     }
