@@ -19,11 +19,9 @@ final class JPEGCompressor {
 
     /// nil without memory.
     init?() {
-        // Of a part as wide as it gets and of one as high: both have room for the blocks at their edges.
-        capacity =
-            max(
-                Int(tjBufSize(Int32(PictureStrips.mostColumns), 32, Int32(TJSAMP_444.rawValue))),
-                Int(tjBufSize(256, 256, Int32(TJSAMP_444.rawValue)))) * 2
+        // Twice what the widest part needs: one of another shape is rounded up to whole blocks at its edges.
+        let rows = Self.mostPixels / PictureStrips.mostColumns
+        capacity = 2 * Int(tjBufSize(Int32(PictureStrips.mostColumns), Int32(rows), Int32(TJSAMP_444.rawValue)))
         guard let handle = tjInitCompress() else { return nil }
         guard let room = malloc(capacity) else {
             tjDestroy(handle)

@@ -22,7 +22,8 @@ import Testing
     }
 
     /// Hears for so long as the picture is not exact; the time that it took, in milliseconds.
-    private func hearUntilExact(_ bed: ViewBed, _ client: RFBClient, seconds: Int64 = 15) throws -> Int64 {
+    @discardableResult
+    static func hearUntilExact(_ bed: ViewBed, _ client: RFBClient, seconds: Int64 = 15) throws -> Int64 {
         let start = Boottime.milliseconds()
         while bed.wrongNow(client) != 0 {
             try #require(
@@ -48,7 +49,7 @@ import Testing
                 _ = try? client.hear(milliseconds: 20)
                 return client.jpegs >= round && client.picture[2, 2] == format.pixel(of: UInt32(round) * 0x10_2030)
             }
-            _ = try hearUntilExact(bed, client)
+            try Self.hearUntilExact(bed, client)
         }
         // It was inexact before, or this shows nothing.
         #expect(client.jpegs >= 3)
@@ -91,7 +92,7 @@ import Testing
         #expect(stillMended)
         #expect(videoMended == 0)
         #expect(client.jpegs > 3)
-        _ = try hearUntilExact(bed, client)
+        try Self.hearUntilExact(bed, client)
         #expect((bed.attendants.counts[id]?.mends ?? 0) > 0)
         try bed.stop()
     }
@@ -127,9 +128,9 @@ import Testing
                 return client.picture[2, 2] == colour
             }
             bed.screen.scroll(PixelRect(x: 0, y: 90, width: 400, height: 200), dx: round % 2 * 7, dy: -20 * (round % 4))
-            if round == 3 { _ = try hearUntilExact(bed, client) }
+            if round == 3 { try Self.hearUntilExact(bed, client) }
         }
-        _ = try hearUntilExact(bed, client)
+        try Self.hearUntilExact(bed, client)
         #expect(client.jpegs > 0)
         try bed.stop()
     }

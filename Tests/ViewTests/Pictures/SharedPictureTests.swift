@@ -42,10 +42,7 @@ import Testing
         #expect(shared * 2 > pictures, "\(shared) of \(pictures)")
         for client in clients {
             #expect(client.jpegs >= 10)
-            try awaitTrue(seconds: 10, "an exact picture") {
-                _ = try? client.hear(milliseconds: 50)
-                return bed.wrongNow(client) == 0
-            }
+            try MendTests.hearUntilExact(bed, client, seconds: 10)
         }
         try bed.stop()
     }
@@ -74,10 +71,7 @@ import Testing
         }
         try bed.hear(stuck, until: 40 * 0x1_0203)
         for client in [stuck, good] {
-            try awaitTrue(seconds: 10, "an exact picture") {
-                _ = try? client.hear(milliseconds: 50)
-                return bed.wrongNow(client) == 0
-            }
+            try MendTests.hearUntilExact(bed, client, seconds: 10)
         }
         try bed.stop()
     }
